@@ -1,0 +1,112 @@
+"""How single values are written in a field, and read from one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from toolkit.errors import WireError
+
+UNSET = frozenset(
+    {"", "1.7976931348623157e+308", "1.7976931348623157E308", "2147483647", "9223372036854775807"}
+)
+"""The spellings of "not set" that clients use for numbers."""
+
+UNSET_DOUBLE = "1.7976931348623157E308"
+"""What the broker sends for a profit that does not exist; clients compare with it."""
+
+MAX_NUMBER_LENGTH = 40
+"""Longest number accepted, in characters: longer ones only serve to burn processor time."""
+
+
+def number(value: Decimal | float | None) -> str:
+    """A number without exponent and without needless zeros (``100``, not ``100.0``); None: empty."""
+    if value is None:
+        return ""
+    text = str(value)
+    if "e" in text or "E" in text:
+        text = format(Decimal(text), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def flag(value: bool) -> str:
+    """A boolean."""
+    return "1" if value else "0"
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as executions carry it: single blanks and a zone name, which every client reads."""
+    return moment.strftime("%Y%m%d %H:%M:%S UTC")
+
+
+def decimal(text: str, name: str) -> Decimal | None:
+    """
+    The number in a field; None when it is unset.
+
+    Raises:
+        WireError: not a finite number; names the field.
+    """
+    if text in UNSET:
+        return None
+    try:
+        value = Decimal(text) if len(text) <= MAX_NUMBER_LENGTH else None
+    except InvalidOperation:
+        value = None
+    if value is None or not value.is_finite() or not -30 <= value.adjusted() <= 30:
+        raise WireError(f"Field {name} should be a number and is {text[:MAX_NUMBER_LENGTH]!r}.")
+    return value
+
+
+def integer(text: str, name: str) -> int:
+    """
+    The whole number in a field; 0 when it is unset.
+
+    Raises:
+        WireError: not a whole number of at most 64 bits; names the field.
+    """
+    if text in UNSET:
+        return 0
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+        raise WireError(
+            f"Field {name} should be a whole number and is {text[:MAX_NUMBER_LENGTH]!r}."
+        )
+    return int(text)
+
+
+class Reader:
+    """A cursor over the fields of one request; every read names its field, for the error."""
+
+    __slots__ = ("_at", "_fields", "version")
+
+    def __init__(self, fields: Sequence[str], version: int) -> None:
+        self._fields = fields
+        self._at = 1
+        self.version = version
+
+    def text(self, name: str) -> str:
+        """The next field as it is. Raises WireError when the request ends before it."""
+        if self._at >= len(self._fields):
+            raise WireError(f"The request ends before field {name}.")
+        value = self._fields[self._at]
+        self._at += 1
+        return value
+
+    def integer(self, name: str) -> int:
+        """The next field as a whole number, 0 when unset. Raises WireError."""
+        return integer(self.text(name), name)
+
+    def flag(self, name: str) -> bool:
+        """The next field as a boolean, false when empty. Raises WireError."""
+        text = self.text(name)
+        if text not in {"", "0", "1", "true", "false", "True", "False"}:
+            raise WireError(f"Field {name} should be 0 or 1 and is {text[:MAX_NUMBER_LENGTH]!r}.")
+        return text in {"1", "true", "True"}
+
+    def skip(self, name: str, count: int = 1) -> None:
+        """Pass over fields that carry nothing for us. Raises WireError."""
+        for _ in range(count):
+            self.text(name)

@@ -1,0 +1,204 @@
+"""
+Flow 2/7. The facts about one order, in the order we learn them.
+
+Every event is frozen, names its intent, and says when we learnt it (``at``, UTC). Nothing here
+decides anything: ``state.apply`` turns facts into state, ``journal`` remembers them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from toolkit.orders.intent import OrderIntent
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    One check's verdict on one intent.
+
+    Attributes:
+        code: machine-readable name of the reason, upper case (``MAX_ORDER_QUANTITY``).
+        passed: whether the intent may go as far as this check is concerned.
+        message: one sentence for a person; empty when passed.
+        observed, limit: the value measured and the limit it was held against, in ``unit``.
+        unit: shares, USD, ... ; empty when the check has no number.
+        price_source: where a price in ``observed`` came from (``quote``, ``limit``, ...).
+    """
+
+    code: str
+    passed: bool = False
+    message: str = ""
+    observed: Decimal | None = None
+    limit: Decimal | None = None
+    unit: str = ""
+    price_source: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
+    """A fact about the order of ``intent_id``, learnt ``at`` (UTC)."""
+
+    intent_id: str
+    at: datetime
+
+
+# --- what we did ---------------------------------------------------------------------------------
+
+
+class Received(Event, frozen=True, kw_only=True):
+    """An intent arrived. ``intent`` is None when ``raw`` could not be understood (a Denied follows)."""
+
+    raw: dict[str, Any]
+    intent: OrderIntent | None = None
+    source: str = ""
+    """Where it came from: ``order_intents/0@17`` (topic/partition@offset), ``python``, ..."""
+    paper: bool = True
+
+
+class Denied(Event, frozen=True, kw_only=True):
+    """We refused it: validation, risk, read-only, stale. ``decisions`` lists every failed check."""
+
+    code: str
+    reason: str
+    decisions: tuple[Decision, ...] = ()
+
+
+class Accepted(Event, frozen=True, kw_only=True):
+    """Validation and risk let it pass; journaled before any order id is reserved."""
+
+    limits_hash: str = ""
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    """The quote that risk saw, in price units of the contract; None when there was none."""
+
+
+class Reserved(Event, frozen=True, kw_only=True):
+    """A broker order id is bound to the intent for ever; durable before the socket sees it."""
+
+    order_id: int
+    client_id: int
+    account: str = ""
+
+
+class Sent(Event, frozen=True, kw_only=True):
+    """The order was handed to the socket; ``journaled_at`` is when its reservation became durable."""
+
+    journaled_at: datetime
+
+
+class CancelRequested(Event, frozen=True, kw_only=True):
+    """A cancel was sent (or, before the order was sent, takes effect at once)."""
+
+    by: str = ""
+
+
+class Repeated(Event, frozen=True, kw_only=True):
+    """The same intent id came again with other content; the first stands, this one is refused."""
+
+    raw: dict[str, Any]
+    source: str = ""
+
+
+class Lost(Event, frozen=True, kw_only=True):
+    """We can no longer tell what became of the order; only broker evidence ends this."""
+
+    reason: str
+
+
+# --- what the broker said ------------------------------------------------------------------------
+
+
+class StatusReported(Event, frozen=True, kw_only=True):
+    """The broker's ``orderStatus`` or the status inside ``openOrder``; ``word`` is its own text."""
+
+    word: str
+    perm_id: int = 0
+    filled: Decimal = Decimal(0)
+    """Cumulative quantity the broker says is filled; executions, not this, are the truth."""
+    why_held: str = ""
+
+
+class Executed(Event, frozen=True, kw_only=True):
+    """
+    One execution, as ``execDetails`` gives it.
+
+    Attributes:
+        exec_id: broker's id; a correction re-uses it up to the last dot with a higher suffix.
+        shares, price: units of the contract and price units, both exact.
+        side: BOT or SLD.
+        exchange: venue.
+        time: UTC; None when the broker's text could not be read (kept in ``time_text``).
+        perm_id: broker's permanent id of the order, 0 when not given.
+        liquidity: ``add``, ``remove`` or ``""``.
+        recovered: learnt from a later request instead of live.
+    """
+
+    exec_id: str
+    shares: Decimal
+    price: Decimal
+    side: str
+    exchange: str = ""
+    time: datetime | None = None
+    time_text: str = ""
+    perm_id: int = 0
+    liquidity: str = ""
+    recovered: bool = False
+
+
+class CommissionCharged(Event, frozen=True, kw_only=True):
+    """Commission of one execution; ``commission`` is None when the broker does not know it yet."""
+
+    exec_id: str
+    commission: Decimal | None
+    currency: str = ""
+    realized_pnl: Decimal | None = None
+
+
+class BrokerRejected(Event, frozen=True, kw_only=True):
+    """The broker refused the order and it never worked."""
+
+    code: int
+    text: str
+
+
+class BrokerCancelled(Event, frozen=True, kw_only=True):
+    """The broker confirmed a cancel (code 202), asked for or not."""
+
+    code: int
+    text: str
+
+
+class CancelRefused(Event, frozen=True, kw_only=True):
+    """The broker refused a cancel; the order itself is untouched by that."""
+
+    code: int
+    text: str
+
+
+class Noticed(Event, frozen=True, kw_only=True):
+    """The broker said something about the order that changes nothing by itself."""
+
+    code: int
+    text: str
+
+
+AnyEvent = (
+    Received
+    | Denied
+    | Accepted
+    | Reserved
+    | Sent
+    | CancelRequested
+    | Repeated
+    | Lost
+    | StatusReported
+    | Executed
+    | CommissionCharged
+    | BrokerRejected
+    | BrokerCancelled
+    | CancelRefused
+    | Noticed
+)

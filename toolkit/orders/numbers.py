@@ -1,0 +1,65 @@
+"""Exact numbers at the edges: anything a person, pandas or JSON calls a number, as ``Decimal`` and back."""
+
+from __future__ import annotations
+
+import numbers
+from decimal import Decimal, InvalidOperation
+
+LARGEST = Decimal(10) ** 12
+"""No quantity or price of this field's instruments comes near it; beyond it a typo is certain."""
+SMALLEST = Decimal(1).scaleb(-8)
+LONGEST_TEXT = 40
+
+
+def exact(value: object) -> Decimal:
+    """
+    A finite number as a plain ``Decimal``, equal to the shortest text that a person would write for it.
+
+    Integers, floats (numpy's too), Decimals and numeric text are numbers; booleans, NaN, infinities
+    and everything else are not.
+
+    Raises:
+        ValueError: ``value`` is not a finite number; the message says what it is instead.
+    """
+    if type(value) is int:
+        return Decimal(value)
+    match value:
+        case bool():
+            raise ValueError(f"is the truth value {value}, not a number")
+        case Decimal():
+            number = value
+        case str():
+            number = _from_text(value)
+        case numbers.Integral():
+            number = Decimal(int(value))
+        case numbers.Real():
+            number = Decimal(repr(float(value)))
+        case None:
+            raise ValueError("is empty")
+        case _:
+            raise ValueError(f"is a {type(value).__name__}, not a number")
+    if not number.is_finite():
+        raise ValueError(f"is {number}, not a finite number")
+    if number and not SMALLEST <= abs(number) <= LARGEST:
+        raise ValueError(f"is {number}, outside {SMALLEST:f} to {LARGEST:f}")
+    return Decimal(f"{number:f}")
+
+
+def _from_text(text: str) -> Decimal:
+    shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
+    if len(text) > LONGEST_TEXT or "_" in text:
+        raise ValueError(f"is the text {shown!r}, not a number")
+    try:
+        return Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError(f"is the text {shown!r}, not a number") from None
+
+
+def plain(value: Decimal) -> int | float:
+    """
+    A Decimal as the JSON number that a reader expects: ``100`` for whole values, else the nearest float.
+
+    A float of at most 15 significant digits reads back (``Decimal(str(x))``) as the same Decimal.
+    """
+    whole = int(value)
+    return whole if whole == value else float(value)
