@@ -1,0 +1,1 @@
+"""The main flow: intents in, orders out, reports back."""

@@ -1,0 +1,1 @@
+"""Tell Interactive Brokers: the only folder that imports ib_async."""

@@ -1,0 +1,1 @@
+"""Where intents are heard and reports are told: Kafka, or one file with the same semantics."""

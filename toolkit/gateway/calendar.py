@@ -28,14 +28,14 @@ def session(day: date) -> tuple[datetime, datetime, datetime, datetime] | None:
     """Pre-market open, open, close and post-market close of a New York day; None on weekends."""
     if day.weekday() >= 5:
         return None
-    pre, start, end, post = (
-        datetime.combine(day, edge, NEW_YORK).astimezone(UTC) for edge in _EDGES
-    )
+    pre, start, end, post = (datetime.combine(day, edge, NEW_YORK).astimezone(UTC) for edge in _EDGES)
     return pre, start, end, post
 
 
 class RegularHours:
     """Exchange sessions (rule R6)."""
+
+    has_opening = True
 
     def phase(self, now: datetime) -> tuple[Phase, datetime]:
         """The phase at ``now``, and the first instant at which it is over."""
@@ -63,18 +63,33 @@ class RegularHours:
                 return edges[3 if extended else 2]
             day += timedelta(days=1)
 
+    def next_open(self, now: datetime, *, extended: bool) -> datetime:
+        """When an order that has to wait at ``now`` may trade: the next 09:30, or 04:00."""
+        day = now.astimezone(NEW_YORK).date()
+        while True:
+            edges = session(day)
+            if edges is not None and now < edges[0 if extended else 1]:
+                return edges[0 if extended else 1]
+            day += timedelta(days=1)
+
 
 class AlwaysOpen:
     """A market that never closes, for practice at any hour; its days end at midnight New York."""
+
+    has_opening = False
 
     def phase(self, now: datetime) -> tuple[Phase, datetime]:
         """Always regular; asked again at midnight."""
         return Phase.REGULAR, self.day_end(now, extended=False)
 
-    def day_end(self, now: datetime, *, extended: bool) -> datetime:  # noqa: ARG002
+    def day_end(self, now: datetime, *, extended: bool) -> datetime:
         """The next midnight in New York."""
         tomorrow = now.astimezone(NEW_YORK).date() + timedelta(days=1)
         return datetime.combine(tomorrow, time(0), NEW_YORK).astimezone(UTC)
+
+    def next_open(self, now: datetime, *, extended: bool) -> datetime:
+        """It is open now."""
+        return now
 
 
 Hours = RegularHours | AlwaysOpen

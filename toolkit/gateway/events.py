@@ -162,15 +162,7 @@ class Noticed(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Event = (
-    OrderUpdated
-    | Executed
-    | CommissionCharged
-    | PositionChanged
-    | AccountChanged
-    | Refused
-    | Noticed
-)
+Event = OrderUpdated | Executed | CommissionCharged | PositionChanged | AccountChanged | Refused | Noticed
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):

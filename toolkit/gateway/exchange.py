@@ -7,26 +7,54 @@ Every call returns the events that it caused, in the order in which clients must
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from toolkit.errors import ConfigError, GatewayError
+from toolkit.gateway.acceptance import (
+    CHANGEABLE,
+    DUPLICATE,
+    Refusal,
+    as_warning,
+    book_order,
+    expected_price,
+    hours_ignored,
+    refuse_action,
+    refuse_change,
+    refuse_funds,
+    refuse_gone,
+    refuse_terms,
+)
+from toolkit.gateway.account import Account, commission
+from toolkit.gateway.calendar import AlwaysOpen, Hours, RegularHours
+from toolkit.gateway.clearing import Clearing, Working
 from toolkit.gateway.events import (
+    CommissionCharged,
     Event,
     Executed,
-    CommissionCharged,
     MarginPreview,
     Order,
     PortfolioRow,
     PositionChanged,
     Print,
     Quote,
+    Refused,
 )
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.ladder import BookOrder
+from toolkit.gateway.line import Line
+from toolkit.gateway.matching import MatchingConfig
+from toolkit.gateway.outcomes import Outcome
+from toolkit.gateway.statement import account_values, portfolio
+from toolkit.gateway.ticks import Number, price_units, quantity, size_of
+from toolkit.gateway.triggers import BID_ASK, LAST
 
-Number = Decimal | int | float | str
+ZERO = Decimal(0)
+_HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
 
 
 class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +65,8 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
         limit_fill: ``quote`` (a resting limit fills on quotes only) or ``queue`` (prints too).
         latency_ms: milliseconds from an order's arrival here until it is live in the market.
         commission_plan: ``fixed`` or ``tiered``.
-        run: number of this run; execution ids and permanent ids of different runs differ.
+        run: number of this run; execution ids and permanent ids of different runs differ, so a
+            client that remembers yesterday's does not take today's for repeats.
     """
 
     limit_fill: str = "quote"
@@ -50,12 +79,19 @@ class Exchange:
     """
     Matching, accounts and the broker's own checks for all clients of one gateway.
 
+    Working orders reserve no funds: each is checked against what the account holds when it is
+    placed.
+
     Args:
         universe: what can be traded.
         accounts: account codes; each starts with ``cash``.
         cash: USD.
         hours: ``always`` (open at all hours; DAY orders end at midnight New York) or ``regular``
             (exchange sessions apply, rule R6).
+        config: the rest; ExchangeConfig() when left out.
+
+    Raises:
+        ConfigError: for an unknown ``hours`` or bad configuration.
     """
 
     def __init__(
@@ -64,49 +100,141 @@ class Exchange:
         accounts: Sequence[str],
         cash: Decimal = Decimal(1_000_000),
         hours: str = "always",
-        config: ExchangeConfig = ExchangeConfig(),
+        config: ExchangeConfig | None = None,
     ) -> None:
-        raise NotImplementedError
+        if hours not in _HOURS:
+            raise ConfigError(f"Hours are {hours!r}; choose always or regular.")
+        config = config or ExchangeConfig()
+        commission(1, 1, config.commission_plan)  # refuses an unknown plan now, not at a fill
+        self.universe = universe
+        self._accounts = {name: Account(name, cash) for name in accounts}
+        self._matching = MatchingConfig(limit_fill=config.limit_fill, latency_ms=config.latency_ms)
+        self._hours = _HOURS[hours]()
+        self._sessions = hours == "regular"
+        self._clearing = Clearing(self._hours, config.commission_plan, config.run)
+        self._plan = config.commission_plan
+        self._lines: dict[int, Line] = {}
+        self._orders: dict[tuple[int, int], Order] = {}
+        self._largest: dict[int, int] = {}
+        self._perm_id = config.run % 2_000 * 1_000_000  # with the counter it fits 31 bits
+        self._timetable: list[tuple[datetime, int]] = []
 
-    # ---- what clients ask for -------------------------------------------------------------
+    # ---- what clients ask for ----------------------------------------------------------------
 
     def place(self, order: Order, now: datetime) -> list[Event]:
         """
         Accept or refuse an order; an id that is working already means a modification.
 
-        Resting: OrderUpdated(Submitted; PreSubmitted for an untriggered stop, a held market order or
-        one that waits for the open). Filled at once: OrderUpdated(PreSubmitted), then per fill
-        Executed, OrderUpdated(Filled or Submitted), CommissionCharged, PositionChanged; at the end
-        AccountChanged. Refused: one Refused with 103, 110, 201, 387, 434 or 10243.
+        Resting: OrderUpdated(Submitted; PreSubmitted for an untriggered stop, a held market order
+        or one that waits for the open or for the latency). Filled at once: OrderUpdated
+        (PreSubmitted), then per fill Executed, OrderUpdated (Filled or Submitted),
+        CommissionCharged, PositionChanged; at the end AccountChanged. Refused: one Refused with
+        103, 110, 201, 387, 434 or 10243.
         """
-        raise NotImplementedError
+        key = (order.client_id, order.order_id)
+        earlier = self._orders.get(key)
+        if earlier is not None and not earlier.finished:
+            return self.modify(order, now)
+        if order.order_id <= self._largest.get(order.client_id, 0):
+            return [_refused(order, DUPLICATE)]
+        self._largest[order.client_id] = order.order_id
+        self._name_account(order)
+        line = self._line(order.instrument.con_id)
+        entry = book_order(None, order)
+        refusal = self._refusal(order, entry, line)
+        if refusal:
+            return [_refused(order, refusal)]
+        self._perm_id += 1
+        order.perm_id = self._perm_id
+        order.status = "PendingSubmit"
+        order.filled = ZERO
+        order.remaining = order.quantity
+        order.submitted_at = now
+        working = Working(order, line, entry, self._accounts[order.account])
+        entry.owner = working
+        self._orders[key] = order
+        self._clearing.working[order.perm_id] = working
+        events = self._settle(line, line.book.place(entry, now))
+        if working.untold:  # in flight
+            self._clearing.tell(working, events)
+        if self._sessions and order.outside_rth and not entry.extended:
+            events.append(hours_ignored(order))
+        return events
 
     def modify(self, order: Order, now: datetime) -> list[Event]:
         """
         Change a working order to what ``order`` (same client and order id) says.
 
         The first order object stays the one in all lists and events; its ``raw`` becomes the new
-        one's. A bad modification is Refused and the order lives on. 10147 unknown, 10148 finished.
+        one's. A bad change is Refused with 105, 110, 329 or 434 (warnings to clients, for the order
+        lives on); 10147 when unknown, 10148 when finished.
         """
-        raise NotImplementedError
+        found = self._orders.get((order.client_id, order.order_id))
+        if found is None or found.finished:
+            return [_refused(order, refuse_gone(order.order_id, found, "modified"))]
+        if not order.account:
+            order.account = found.account
+        working = self._clearing.working[found.perm_id]
+        wanted = book_order(None, order)
+        wanted.filled = working.entry.filled
+        refusal = refuse_change(found, order) or self._refusal(order, wanted, working.line)
+        if refusal:
+            return [_refused(order, as_warning(refusal))]
+        for name in CHANGEABLE:
+            setattr(found, name, getattr(order, name))
+        found.remaining = found.quantity - found.filled
+        working.untold = True
+        events = self._settle(working.line, working.line.book.modify(working.entry, wanted, now))
+        if working.untold:
+            self._clearing.tell(working, events)
+        return events
 
     def cancel(self, client_id: int, order_id: int, now: datetime) -> list[Event]:
-        """Cancel: OrderUpdated(Cancelled) and Noticed(202); or Refused 10147 unknown, 10148 finished."""
-        raise NotImplementedError
+        """Cancel: OrderUpdated(Cancelled), Noticed(202); or Refused 10147 unknown, 10148 done."""
+        order = self._orders.get((client_id, order_id))
+        if order is None or order.finished:
+            return [Refused(client_id, order_id, *refuse_gone(order_id, order, "cancelled"))]
+        return self._cancel(self._clearing.working[order.perm_id], now)
 
     def cancel_all(self, now: datetime) -> list[Event]:
         """Cancel every working order of every client (global cancel)."""
-        raise NotImplementedError
-
-    def what_if(self, order: Order) -> MarginPreview:
-        """Margin and commission that the order would mean, at its limit or the current quote."""
-        raise NotImplementedError
+        events: list[Event] = []
+        for working in list(self._clearing.working.values()):
+            events += self._cancel(working, now)
+        return events
 
     def check(self, order: Order) -> list[Event]:
-        """The Refused that :meth:`place` would answer, or nothing; changes nothing."""
-        raise NotImplementedError
+        """What :meth:`place` would refuse the order for (its id aside), or nothing."""
+        self._name_account(order)
+        line = self._line(order.instrument.con_id)
+        refusal = self._refusal(order, book_order(None, order), line)
+        return [_refused(order, refusal)] if refusal else []
 
-    # ---- what the market does ---------------------------------------------------------------
+    def what_if(self, order: Order) -> MarginPreview:
+        """
+        Margin and commission that the order would mean, at its limit or the current quote.
+
+        Ask :meth:`check` first: the account must be known and the terms sound.
+        """
+        account = self._accounts[order.account]
+        line = self._line(order.instrument.con_id)
+        entry = book_order(None, order)
+        at = expected_price(order, line, entry)
+        shares = quantity(entry.quantity)
+        initial, maintenance = account.margin_after(order.instrument.con_id, shares * entry.side, at)
+        plan = "forex" if order.instrument.sec_type == "CASH" else self._plan
+        fee = commission(shares, at, plan)
+        return MarginPreview(
+            account.initial_margin,
+            initial,
+            account.maintenance_margin,
+            maintenance,
+            account.net_liquidation,
+            account.net_liquidation - fee,
+            fee,
+        )
+
+    # ---- what the market does ----------------------------------------------------------------
 
     def quote(
         self,
@@ -118,51 +246,80 @@ class Exchange:
         now: datetime,
     ) -> list[Event]:
         """A new best bid and offer; None, zero or negative means that side is missing."""
-        raise NotImplementedError
+        line = self._line(con_id)
+        bid_units, ask_units = price_units(bid), price_units(ask)
+        bids, asks = size_of(bid_size), size_of(ask_size)
+        line.see(bid_units, ask_units, bids, asks, now)
+        outcomes = line.book.quote(bid_units, ask_units, bids, asks, now)
+        return self._settle(line, outcomes) if outcomes else []
 
-    def trade(
-        self, con_id: int, price: Number, size: Number, now: datetime, cond: str = ""
-    ) -> list[Event]:
+    def trade(self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "") -> list[Event]:
         """A print of the market."""
-        raise NotImplementedError
+        line = self._line(con_id)
+        outcomes = line.book.trade(price_units(price), size_of(size), now, cond)
+        if line.holders and not (line.bid and line.ask):
+            line.revalue()
+        return self._settle(line, outcomes) if outcomes else []
 
     def advance(self, now: datetime) -> list[Event]:
         """Let time pass: orders in flight go live, DAY orders end, sessions open and close."""
-        raise NotImplementedError
+        events: list[Event] = []
+        while (due := self.next_due(now)) is not None and due <= now:
+            _, con_id = heapq.heappop(self._timetable)
+            line = self._lines[con_id]
+            line.scheduled = None
+            events += self._settle(line, line.book.advance(now))
+        return events
 
     def next_due(self, now: datetime) -> datetime | None:
         """When :meth:`advance` has something to do next; None: nothing is waiting for time."""
-        raise NotImplementedError
+        while self._timetable:
+            due, con_id = self._timetable[0]
+            line = self._lines[con_id]
+            if line.scheduled == due == line.book.next_due:
+                return due
+            heapq.heappop(self._timetable)
+            if line.scheduled == due:
+                line.scheduled = None
+                self._schedule(line)
+        return None
 
-    # ---- what can be looked up ----------------------------------------------------------------
+    # ---- what can be looked up ---------------------------------------------------------------
 
     def find_order(self, client_id: int, order_id: int) -> Order | None:
-        """The latest order with that id, working or finished."""
-        raise NotImplementedError
+        """The latest accepted order with that id, working or finished."""
+        return self._orders.get((client_id, order_id))
 
     def largest_order_id(self, client_id: int) -> int:
         """Largest order id seen from that client, 0 if none (nextValidId is one more)."""
-        raise NotImplementedError
+        return self._largest.get(client_id, 0)
 
     def open_orders(self) -> list[Order]:
         """All working orders of all clients, oldest first."""
-        raise NotImplementedError
+        return [working.order for working in self._clearing.working.values()]
 
-    def completed_orders(self) -> list[Order]:
-        """All finished orders, in the order in which they finished."""
-        raise NotImplementedError
+    def completed_orders(self) -> Sequence[Order]:
+        """All finished orders, in the order in which they finished; it grows as more do."""
+        return self._clearing.completed
 
-    def executions(self) -> list[tuple[Executed, CommissionCharged]]:
-        """All fills of all clients with their commissions, oldest first."""
-        raise NotImplementedError
+    def executions(self) -> Sequence[tuple[Executed, CommissionCharged]]:
+        """All fills of all clients with their commissions, oldest first; it grows with each."""
+        return self._clearing.executions
 
     def positions(self, account: str = "") -> list[PositionChanged]:
         """Current non-zero positions of one account, or of all."""
-        raise NotImplementedError
+        chosen = [self._account(account)] if account else self._accounts.values()
+        return [
+            PositionChanged(each.name, self._lines[con_id].instrument, held.position, held.average_cost)
+            for each in chosen
+            for con_id, held in each.holdings.items()
+            if held.position
+        ]
 
     def portfolio(self, account: str) -> list[PortfolioRow]:
         """Positions at market, those closed in this run included (position 0)."""
-        raise NotImplementedError
+        instruments = {con_id: line.instrument for con_id, line in self._lines.items()}
+        return portfolio(self._account(account), instruments)
 
     def account_values(self, account: str) -> dict[str, tuple[Decimal | str, str]]:
         """
@@ -172,12 +329,64 @@ class Exchange:
         ExcessLiquidity, GrossPositionValue, InitMarginReq, MaintMarginReq, UnrealizedPnL,
         RealizedPnL, EquityWithLoanValue. Amounts are rounded to the cent.
         """
-        raise NotImplementedError
+        return account_values(self._account(account))
 
     def last_quote(self, con_id: int) -> Quote | None:
         """The newest quote, None before the first."""
-        raise NotImplementedError
+        return self._line(con_id).quote()
 
     def last_print(self, con_id: int) -> Print | None:
         """The newest print that may set the last price, None before the first."""
-        raise NotImplementedError
+        return self._line(con_id).last()
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _line(self, con_id: int) -> Line:
+        line = self._lines.get(con_id)
+        if line is None:
+            instrument = self.universe.get(con_id)
+            if instrument is None:
+                raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
+            default = BID_ASK if instrument.sec_type == "CASH" else LAST
+            line = Line(instrument, self._matching.book(self._hours, default))
+            self._lines[con_id] = line
+        return line
+
+    def _account(self, name: str) -> Account:
+        account = self._accounts.get(name)
+        if account is None:
+            raise GatewayError(f"Account {name} is not one of {', '.join(self._accounts)}.")
+        return account
+
+    def _name_account(self, order: Order) -> None:
+        if not order.account and len(self._accounts) == 1:
+            order.account = next(iter(self._accounts))
+
+    def _refusal(self, order: Order, entry: BookOrder, line: Line) -> Refusal | None:
+        account = self._accounts.get(order.account)
+        if account is None:
+            return 201, f"Order rejected - reason:Account {order.account} is not known here."
+        refusal = refuse_action(order) or refuse_terms(entry, line.rule)
+        if refusal:
+            return refusal
+        shares = quantity(entry.remaining) * entry.side
+        at = expected_price(order, line, entry)
+        return refuse_funds(account, line.instrument.con_id, shares, at)
+
+    def _cancel(self, working: Working, now: datetime) -> list[Event]:
+        return self._settle(working.line, working.line.book.cancel(working.entry, now))
+
+    def _settle(self, line: Line, outcomes: list[Outcome]) -> list[Event]:
+        events = self._clearing.settle(outcomes)
+        self._schedule(line)
+        return events
+
+    def _schedule(self, line: Line) -> None:
+        due = line.book.next_due
+        if due is not None and due != line.scheduled:
+            line.scheduled = due
+            heapq.heappush(self._timetable, (due, line.instrument.con_id))
+
+
+def _refused(order: Order, refusal: Refusal) -> Refused:
+    return Refused(order.client_id, order.order_id, *refusal)

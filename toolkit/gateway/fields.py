@@ -71,9 +71,7 @@ def integer(text: str, name: str) -> int:
         return 0
     digits = text[1:] if text[0] in "+-" else text
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
-        raise WireError(
-            f"Field {name} should be a whole number and is {text[:MAX_NUMBER_LENGTH]!r}."
-        )
+        raise WireError(f"Field {name} should be a whole number and is {text[:MAX_NUMBER_LENGTH]!r}.")
     return int(text)
 
 

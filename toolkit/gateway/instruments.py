@@ -1,15 +1,35 @@
 """
-What can be traded on the paper gateway: a shipped table of US stocks, ETFs and EUR.USD.
+What can be traded on the paper gateway: a shipped table of US stocks and ETFs, and EUR.USD.
 
-Reference prices are round, plausible and synthetic; contract ids are real for AAPL, AMZN and
-EUR.USD and stable inventions for the rest.
+Reference prices are round, plausible and synthetic. Contract ids below 900,000,000 are the real
+ones; those above are stable inventions. Holding no licence to anybody's symbol directory, the table
+names well-known companies only; :meth:`Universe.from_csv` takes any other.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+import csv
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
 import msgspec
+
+from toolkit.errors import GatewayError
+
+Increments = tuple[tuple[Decimal, Decimal], ...]
+
+US_STOCK_INCREMENTS: Increments = (
+    (Decimal(0), Decimal("0.0001")),
+    (Decimal(1), Decimal("0.01")),
+)
+US_STOCK_EXCHANGES = (
+    "SMART,AMEX,NYSE,CBOE,CHX,ARCA,ISLAND,DRCTEDGE,BEX,BATS,BYX,EDGEA,EDGX,IEX,NYSENAT,LTSE,MEMX,"
+    "PEARL,PSX,NASDAQ"
+)
+_COLUMNS = ("con_id", "symbol", "long_name", "primary_exchange", "reference_price")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +39,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         increments: market rule as (from price, increment) pairs, ascending, prices in ``currency``.
         reference_price: where a synthetic market starts, in ``currency``.
-        valid_exchanges: comma-separated, ``SMART`` first for stocks.
+        valid_exchanges: comma-separated, the default ``exchange`` first.
     """
 
     con_id: int
@@ -32,27 +52,89 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     local_symbol: str = ""
     trading_class: str = ""
     market_rule_id: int = 26
-    increments: tuple[tuple[Decimal, Decimal], ...] = (
-        (Decimal(0), Decimal("0.0001")),
-        (Decimal(1), Decimal("0.01")),
-    )
+    increments: Increments = US_STOCK_INCREMENTS
     min_tick: Decimal = Decimal("0.01")
     min_size: Decimal = Decimal(1)
     size_increment: Decimal = Decimal(1)
     price_magnifier: int = 1
     multiplier: str = ""
     reference_price: Decimal = Decimal(100)
-    valid_exchanges: str = ""
+    valid_exchanges: str = US_STOCK_EXCHANGES
     time_zone_id: str = "US/Eastern"
     stock_type: str = ""
     category: str = ""
 
+    @property
+    def increment(self) -> Decimal:
+        """Price increment at the reference price."""
+        return [step for edge, step in self.increments if self.reference_price >= edge][-1]
+
+
+EUR_USD = Instrument(
+    con_id=12087792,
+    symbol="EUR",
+    long_name="European Monetary Union Euro",
+    sec_type="CASH",
+    exchange="IDEALPRO",
+    local_symbol="EUR.USD",
+    trading_class="EUR.USD",
+    market_rule_id=239,
+    increments=((Decimal(0), Decimal("0.00005")),),
+    min_tick=Decimal("0.00005"),
+    reference_price=Decimal("1.1"),
+    valid_exchanges="IDEALPRO",
+)
+
 
 class Universe:
-    """The instruments a gateway knows, found by id, symbol or pattern."""
+    """
+    The instruments a gateway knows, found by id, symbol or pattern.
 
-    def __init__(self, instruments: list[Instrument] | None = None) -> None:
-        raise NotImplementedError
+    Args:
+        instruments: any; the shipped table and EUR.USD when left out.
+
+    Raises:
+        GatewayError: when a contract id comes twice.
+    """
+
+    def __init__(self, instruments: Iterable[Instrument] | None = None) -> None:
+        self._by_id: dict[int, Instrument] = {}
+        self._by_symbol: dict[str, list[Instrument]] = {}
+        for instrument in shipped() if instruments is None else instruments:
+            if instrument.con_id in self._by_id:
+                raise GatewayError(
+                    f"Contract id {instrument.con_id} ({instrument.symbol}) is listed twice; give "
+                    f"each instrument its own."
+                )
+            self._by_id[instrument.con_id] = instrument
+            self._by_symbol.setdefault(instrument.symbol, []).append(instrument)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Universe:
+        """
+        US stocks from a file with the columns of the shipped table.
+
+        Needed: con_id, symbol, long_name, primary_exchange, reference_price (USD); optional:
+        stock_type, category.
+
+        Raises:
+            GatewayError: naming the file and line that cannot be used.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise GatewayError(f"The symbol table {path} cannot be read: {error}.") from error
+        return cls(_stocks(text, str(path)))
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, con_id: int) -> Instrument | None:
+        """The instrument with that contract id."""
+        return self._by_id.get(con_id)
 
     def find(
         self,
@@ -65,12 +147,75 @@ class Universe:
         local_symbol: str = "",
     ) -> list[Instrument]:
         """Every instrument that fits all given fields; empty means error 200."""
-        raise NotImplementedError
+        if con_id:
+            found = self._by_id.get(con_id)
+            candidates = [found] if found else []
+        elif symbol:
+            candidates = self._by_symbol.get(symbol.upper(), [])
+        elif local_symbol:
+            candidates = list(self._by_id.values())
+        else:
+            return []
+        return [
+            instrument
+            for instrument in candidates
+            if (not symbol or instrument.symbol == symbol.upper())
+            and (not sec_type or instrument.sec_type == sec_type)
+            and (not exchange or exchange in instrument.valid_exchanges.split(","))
+            and (not currency or instrument.currency == currency)
+            and (not primary_exchange or instrument.primary_exchange == primary_exchange)
+            and (not local_symbol or instrument.local_symbol == local_symbol)
+        ]
 
-    def search(self, pattern: str) -> list[Instrument]:
-        """Instruments whose symbol starts with, or whose name contains, the pattern."""
-        raise NotImplementedError
+    def search(self, pattern: str, limit: int = 16) -> list[Instrument]:
+        """Symbols that start with the pattern, shortest first, then names that contain it."""
+        wanted = pattern.strip().upper()
+        if not wanted:
+            return []
+        starts = [i for i in self._by_id.values() if i.symbol.startswith(wanted)]
+        starts.sort(key=lambda i: (len(i.symbol), i.symbol))
+        named = [i for i in self._by_id.values() if wanted in i.long_name.upper()]
+        return list(dict.fromkeys(starts + named))[:limit]
 
-    def market_rule(self, rule_id: int) -> tuple[tuple[Decimal, Decimal], ...] | None:
+    def market_rule(self, rule_id: int) -> Increments | None:
         """Price increments of a market rule, None when no instrument uses it."""
-        raise NotImplementedError
+        for instrument in self._by_id.values():
+            if instrument.market_rule_id == rule_id:
+                return instrument.increments
+        return None
+
+
+@cache
+def shipped() -> tuple[Instrument, ...]:
+    """The shipped table and EUR.USD."""
+    text = files("toolkit.gateway").joinpath("symbols.csv").read_text(encoding="utf-8")
+    return (*_stocks(text, "symbols.csv"), EUR_USD)
+
+
+def _stocks(text: str, name: str) -> list[Instrument]:
+    rows = csv.DictReader(text.splitlines())
+    missing = [column for column in _COLUMNS if column not in (rows.fieldnames or ())]
+    if missing:
+        raise GatewayError(f"The symbol table {name} lacks the columns {', '.join(missing)}.")
+    return [_stock(row, f"{name} line {rows.line_num}") for row in rows]
+
+
+def _stock(row: dict[str, str], where: str) -> Instrument:
+    try:
+        con_id, price = int(row["con_id"]), Decimal(row["reference_price"])
+    except (TypeError, ValueError, InvalidOperation) as error:
+        raise GatewayError(f"{where}: con_id and reference_price must be numbers.") from error
+    if con_id <= 0 or not price.is_finite() or price <= 0 or not row["symbol"]:
+        raise GatewayError(f"{where}: symbol, con_id and reference_price must be given, above 0.")
+    symbol = row["symbol"]
+    return Instrument(
+        con_id=con_id,
+        symbol=symbol,
+        long_name=row["long_name"],
+        primary_exchange=row["primary_exchange"],
+        local_symbol=symbol,
+        trading_class="NMS" if row["primary_exchange"] == "NASDAQ" else symbol,
+        reference_price=price,
+        stock_type=row.get("stock_type") or "",
+        category=row.get("category") or "",
+    )

@@ -7,10 +7,9 @@ completedOrder at the version of the client that asks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 
 from toolkit.errors import WireError
@@ -31,13 +30,13 @@ from toolkit.gateway.order_layout import (
     Since,
     Values,
     When,
+    names,
 )
 
 MAX_ROWS = 1000
 """Most rows accepted in one group of an order (legs, parameters, conditions)."""
 
-_UNSAFE = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
-_AS_IT_IS = frozenset({"", "0", "1"})
+_AS_IT_IS = ("", "0", "1")
 _KINDS = dict.fromkeys(FLAGS, "f") | dict.fromkeys(INTEGERS, "i") | dict.fromkeys(NUMBERS, "n")
 
 # Clients disagree on sending a default or an empty field; some decoders need the value.
@@ -50,14 +49,17 @@ _WHEN_EMPTY: Values = (
 
 # What a reply carries where the request (of an older client) had no such field.
 _REPLY_DEFAULTS: Values = dict.fromkeys(
-    "faProfile duration postToAts minTradeQty minCompeteSize competeAgainstBestOffset "
-    "midOffsetAtWhole midOffsetAtHalf basisPoints basisPointsType comboLegsDescrip "
-    "softDollarDisplayName initMarginBefore maintMarginBefore equityWithLoanBefore "
-    "initMarginChange maintMarginChange equityWithLoanChange initMarginAfter maintMarginAfter "
-    "equityWithLoanAfter commission minCommission maxCommission commissionCurrency warningText "
-    "autoCancelDate refFuturesConId shareholder completedTime completedStatus".split(),
+    names(
+        "faProfile duration postToAts minTradeQty minCompeteSize competeAgainstBestOffset "
+        "midOffsetAtWhole midOffsetAtHalf basisPoints basisPointsType comboLegsDescrip "
+        "softDollarDisplayName initMarginBefore maintMarginBefore equityWithLoanBefore "
+        "initMarginChange maintMarginChange equityWithLoanChange initMarginAfter "
+        "maintMarginAfter equityWithLoanAfter commission minCommission maxCommission "
+        "commissionCurrency warningText autoCancelDate refFuturesConId shareholder "
+        "completedTime completedStatus"
+    ),
     "",
-) | dict.fromkeys("autoCancelParent imbalanceOnly routeMarketableToBbo parentPermId".split(), "0")
+) | dict.fromkeys(names("autoCancelParent imbalanceOnly routeMarketableToBbo parentPermId"), "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,6 @@ class OrderForm:
     groups: dict[str, tuple[str, ...]]
 
 
-
 @dataclass(frozen=True, slots=True)
 class ClientOrder:
     """A placeOrder request as it came, compact enough to be kept for every order."""
@@ -84,8 +85,17 @@ class ClientOrder:
     version: int
 
     def form(self) -> OrderForm:
-        """The same, named."""
-        return read_place_order(self.fields.split("\0"), self.version)
+        """
+        The same, named; not to be changed. Raises WireError as :func:`read_place_order` does.
+
+        Remembered for a while: an order is echoed several times soon after it came.
+        """
+        return _form(self)
+
+
+@lru_cache(maxsize=512)
+def _form(order: ClientOrder) -> OrderForm:
+    return read_place_order(order.fields.split("\0"), order.version)
 
 
 def read_place_order(fields: Sequence[str], version: int) -> OrderForm:
@@ -96,34 +106,36 @@ def read_place_order(fields: Sequence[str], version: int) -> OrderForm:
         WireError: it is too short, or a field does not hold what it should; names the field.
     """
     form = OrderForm({}, {})
-    _Cursor(fields, form).take(_compiled(PLACE_ORDER, version))
-    for name, value in form.values.items():
-        if value not in _AS_IT_IS:
-            form.values[name] = _canonical(name, _KINDS.get(name, "t"), value)
-    for name, value in _WHEN_EMPTY.items():
-        if form.values.get(name) == "":
-            form.values[name] = value
+    values = form.values
+    _Cursor(fields, form).take(_compiled("placeOrder", version))
+    for name, value in [item for item in values.items() if item[1] not in _AS_IT_IS]:
+        values[name] = _canonical(name, _KINDS.get(name, "t"), value)
+    for name in [name for name in _WHEN_EMPTY if not values.get(name, "absent")]:
+        values[name] = _WHEN_EMPTY[name]
     return form
 
 
 def open_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     """The fields of openOrder: the form, overlaid with what the exchange knows ``now``."""
-    return _written(OPEN_ORDER, form, version, {"messageId": "5", **now})
+    return _written("openOrder", form, version, {"messageId": "5", **now})
 
 
 def completed_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     """The fields of completedOrder: the form, overlaid with what the exchange knows ``now``."""
-    return _written(COMPLETED_ORDER, form, version, {"messageId": "101", **now})
+    return _written("completedOrder", form, version, {"messageId": "101", **now})
+
+
+def _is_plain(text: str) -> bool:
+    """Printable ASCII without backslash: official clients read a backslash as an escape."""
+    return text.isascii() and text.isprintable() and "\\" not in text
 
 
 def _canonical(name: str, kind: str, value: str) -> str:
     """Check one field and spell it the one way every client reads."""
     match kind:
         case "t":
-            if _UNSAFE.search(value):
-                raise WireError(
-                    f"Field {name} may hold only printable ASCII characters and no backslash."
-                )
+            if not _is_plain(value):
+                raise WireError(f"Field {name} may hold only printable ASCII characters and no backslash.")
             return value
         case "f":
             if value not in {"", "0", "1"}:
@@ -152,8 +164,15 @@ class _Branch:
 _Part = _Block | _Branch | Repeated | Conditions
 
 
-@cache
-def _compiled(layout: tuple[Field, ...], version: int) -> tuple[_Part, ...]:
+_LAYOUTS = {"placeOrder": PLACE_ORDER, "openOrder": OPEN_ORDER, "completedOrder": COMPLETED_ORDER}
+
+
+@cache  # by name: hashing a whole layout takes longer than walking it
+def _compiled(message: str, version: int) -> tuple[_Part, ...]:
+    return _compile(_LAYOUTS[message], version)
+
+
+def _compile(layout: tuple[Field, ...], version: int) -> tuple[_Part, ...]:
     """A layout at one version, with neighbouring names gathered into blocks."""
     parts: list[_Part] = []
     names: list[str] = []
@@ -176,7 +195,7 @@ def _compiled(layout: tuple[Field, ...], version: int) -> tuple[_Part, ...]:
                         add(entry.fields)
                 case When():
                     close_block()
-                    parts.append(_Branch(entry.test, _compiled(entry.fields, version)))
+                    parts.append(_Branch(entry.test, _compile(entry.fields, version)))
                 case _:
                     close_block()
                     parts.append(entry)
@@ -204,13 +223,13 @@ class _Cursor:
         self._at = 1
 
     def take(self, parts: tuple[_Part, ...]) -> None:
+        values = self._form.values
         for part in parts:
             match part:
                 case _Block():
-                    values = self._next(len(part.names), part.names[0])
-                    self._form.values.update(zip(part.names, values, strict=True))
+                    values.update(zip(part.names, self._next(len(part.names), part.names[0]), strict=True))
                 case _Branch():
-                    if part.test(self._form.values):
+                    if part.test(values):
                         self.take(part.parts)
                 case Repeated():
                     self._form.groups[part.name] = self._rows(part)
@@ -261,11 +280,9 @@ class _Cursor:
         return tuple(flat)
 
 
-def _written(
-    layout: tuple[Field, ...], form: OrderForm, version: int, now: Mapping[str, str]
-) -> list[str]:
+def _written(message: str, form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     fields: list[str] = []
-    _write(_compiled(layout, version), {**_REPLY_DEFAULTS, **form.values, **now}, form, fields)
+    _write(_compiled(message, version), {**_REPLY_DEFAULTS, **form.values, **now}, form, fields)
     return fields
 
 

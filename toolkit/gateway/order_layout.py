@@ -113,53 +113,52 @@ def _is_for_ats(values: Values) -> bool:
     return values["exchange"] == "IBKRATS"
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names(text: str) -> tuple[str, ...]:
+    """The words of a text, as a tuple."""
     return tuple(text.split())
 
 
-_CONTRACT_HEAD = _names("conId symbol secType expiry strike right multiplier exchange")
-_CONTRACT_TAIL = _names("currency localSymbol tradingClass")
-_ORDER_HEAD = _names(
+_CONTRACT_HEAD = names("conId symbol secType expiry strike right multiplier exchange")
+_CONTRACT_TAIL = names("currency localSymbol tradingClass")
+_ORDER_HEAD = names(
     "action totalQuantity orderType lmtPrice auxPrice tif ocaGroup account openClose origin orderRef"
 )
 _LEGS = Repeated("comboLegs", "iittiiti")
 _ORDER_LEGS = Repeated("orderComboLegs", "n")
 _ROUTING = Repeated("smartComboRoutingParams", "tt")
-_SCALE = (
-    *_names("scaleInitLevelSize scaleSubsLevelSize scalePriceIncrement"),
+_SCALE: tuple[Field, ...] = (
+    *names("scaleInitLevelSize scaleSubsLevelSize scalePriceIncrement"),
     When(
         _is_scaled,
-        _names(
+        names(
             "scalePriceAdjustValue scalePriceAdjustInterval scaleProfitOffset scaleAutoReset "
             "scaleInitPosition scaleInitFillQty scaleRandomPercent"
         ),
     ),
 )
-_HEDGE = ("hedgeType", When(_has_hedge, ("hedgeParam",)))
-_DELTA_NEUTRAL_CONTRACT = (
+_HEDGE: tuple[Field, ...] = ("hedgeType", When(_has_hedge, ("hedgeParam",)))
+_DELTA_NEUTRAL_CONTRACT: tuple[Field, ...] = (
     "deltaNeutralContract",
     When(
         _has_delta_neutral_contract,
-        _names("deltaNeutralContractConId deltaNeutralContractDelta deltaNeutralContractPrice"),
+        names("deltaNeutralContractConId deltaNeutralContractDelta deltaNeutralContractPrice"),
     ),
 )
-_ALGO = ("algoStrategy", When(_has_algo, (Repeated("algoParams", "tt"),)))
+_ALGO: tuple[Field, ...] = ("algoStrategy", When(_has_algo, (Repeated("algoParams", "tt"),)))
 _BENCHMARK = When(
     _is_pegged_to_benchmark,
-    _names(
+    names(
         "referenceContractId isPeggedChangeAmountDecrease peggedChangeAmount "
         "referenceChangeAmount referenceExchangeId"
     ),
 )
 _PEGS = Since(
     170,
-    _names(
-        "minTradeQty minCompeteSize competeAgainstBestOffset midOffsetAtWhole midOffsetAtHalf"
-    ),
+    names("minTradeQty minCompeteSize competeAgainstBestOffset midOffsetAtWhole midOffsetAtHalf"),
 )
 _DELTA_NEUTRAL_ORDER = When(
     _is_hedged_by_delta,
-    _names(
+    names(
         "deltaNeutralConId deltaNeutralSettlingFirm deltaNeutralClearingAccount "
         "deltaNeutralClearingIntent deltaNeutralOpenClose deltaNeutralShortSale "
         "deltaNeutralShortSaleSlot deltaNeutralDesignatedLocation"
@@ -171,14 +170,14 @@ PLACE_ORDER: tuple[Field, ...] = (
     *_CONTRACT_HEAD,
     "primaryExchange",
     *_CONTRACT_TAIL,
-    *_names("secIdType secId"),
+    *names("secIdType secId"),
     *_ORDER_HEAD,
-    *_names("transmit parentId blockOrder sweepToFill displaySize triggerMethod outsideRth hidden"),
+    *names("transmit parentId blockOrder sweepToFill displaySize triggerMethod outsideRth hidden"),
     When(_is_combo, (_LEGS, _ORDER_LEGS, _ROUTING)),
-    *_names("sharesAllocation discretionaryAmt goodAfterTime goodTillDate"),
-    *_names("faGroup faMethod faPercentage"),
+    *names("sharesAllocation discretionaryAmt goodAfterTime goodTillDate"),
+    *names("faGroup faMethod faPercentage"),
     Before(177, ("faProfile",)),
-    *_names(
+    *names(
         "modelCode shortSaleSlot designatedLocation exemptCode ocaType rule80A settlingFirm "
         "allOrNone minQty percentOffset eTradeOnly firmQuoteOnly nbboPriceCap auctionStrategy "
         "startingPrice stockRefPrice delta stockRangeLower stockRangeUpper "
@@ -186,17 +185,17 @@ PLACE_ORDER: tuple[Field, ...] = (
         "deltaNeutralAuxPrice"
     ),
     _DELTA_NEUTRAL_ORDER,
-    *_names("continuousUpdate referencePriceType trailStopPrice trailingPercent"),
+    *names("continuousUpdate referencePriceType trailStopPrice trailingPercent"),
     *_SCALE,
-    *_names("scaleTable activeStartTime activeStopTime"),
+    *names("scaleTable activeStartTime activeStopTime"),
     *_HEDGE,
-    *_names("optOutSmartRouting clearingAccount clearingIntent notHeld"),
+    *names("optOutSmartRouting clearingAccount clearingIntent notHeld"),
     *_DELTA_NEUTRAL_CONTRACT,
     *_ALGO,
-    *_names("algoId whatIf orderMiscOptions solicited randomizeSize randomizePrice"),
+    *names("algoId whatIf orderMiscOptions solicited randomizeSize randomizePrice"),
     _BENCHMARK,
     Conditions(),
-    *_names(
+    *names(
         "adjustedOrderType triggerPrice lmtPriceOffset adjustedStopPrice adjustedStopLimitPrice "
         "adjustedTrailingAmount adjustableTrailingUnit extOperator softDollarName softDollarValue "
         "cashQty mifid2DecisionMaker mifid2DecisionAlgo mifid2ExecutionTrader mifid2ExecutionAlgo "
@@ -211,23 +210,23 @@ PLACE_ORDER: tuple[Field, ...] = (
         170,
         (
             When(_is_for_ats, ("minTradeQty",)),
-            When(_is_pegged_to_best, _names("minCompeteSize competeAgainstBestOffset")),
-            When(_is_pegged_to_mid, _names("midOffsetAtWhole midOffsetAtHalf")),
+            When(_is_pegged_to_best, names("minCompeteSize competeAgainstBestOffset")),
+            When(_is_pegged_to_mid, names("midOffsetAtWhole midOffsetAtHalf")),
         ),
     ),
 )
 
 OPEN_ORDER: tuple[Field, ...] = (
-    *_names("messageId orderId"),
+    *names("messageId orderId"),
     *_CONTRACT_HEAD,
     *_CONTRACT_TAIL,
     *_ORDER_HEAD,
-    *_names(
+    *names(
         "clientId permId outsideRth hidden discretionaryAmt goodAfterTime sharesAllocation "
         "faGroup faMethod faPercentage"
     ),
     Before(177, ("faProfile",)),
-    *_names(
+    *names(
         "modelCode goodTillDate rule80A percentOffset settlingFirm shortSaleSlot "
         "designatedLocation exemptCode auctionStrategy startingPrice stockRefPrice delta "
         "stockRangeLower stockRangeUpper displaySize blockOrder sweepToFill allOrNone minQty "
@@ -235,7 +234,7 @@ OPEN_ORDER: tuple[Field, ...] = (
         "volatilityType deltaNeutralOrderType deltaNeutralAuxPrice"
     ),
     _DELTA_NEUTRAL_ORDER,
-    *_names(
+    *names(
         "continuousUpdate referencePriceType trailStopPrice trailingPercent basisPoints "
         "basisPointsType comboLegsDescrip"
     ),
@@ -244,10 +243,10 @@ OPEN_ORDER: tuple[Field, ...] = (
     _ROUTING,
     *_SCALE,
     *_HEDGE,
-    *_names("optOutSmartRouting clearingAccount clearingIntent notHeld"),
+    *names("optOutSmartRouting clearingAccount clearingIntent notHeld"),
     *_DELTA_NEUTRAL_CONTRACT,
     *_ALGO,
-    *_names(
+    *names(
         "solicited whatIf status initMarginBefore maintMarginBefore equityWithLoanBefore "
         "initMarginChange maintMarginChange equityWithLoanChange initMarginAfter "
         "maintMarginAfter equityWithLoanAfter commission minCommission maxCommission "
@@ -255,7 +254,7 @@ OPEN_ORDER: tuple[Field, ...] = (
     ),
     _BENCHMARK,
     Conditions(),
-    *_names(
+    *names(
         "adjustedOrderType triggerPrice trailStopPrice lmtPriceOffset adjustedStopPrice "
         "adjustedStopLimitPrice adjustedTrailingAmount adjustableTrailingUnit softDollarName "
         "softDollarValue softDollarDisplayName cashQty dontUseAutoPriceForHedge isOmsContainer "
@@ -272,10 +271,10 @@ COMPLETED_ORDER: tuple[Field, ...] = (
     *_CONTRACT_HEAD,
     *_CONTRACT_TAIL,
     *_ORDER_HEAD,
-    *_names("permId outsideRth hidden discretionaryAmt goodAfterTime"),
-    *_names("faGroup faMethod faPercentage"),
+    *names("permId outsideRth hidden discretionaryAmt goodAfterTime"),
+    *names("faGroup faMethod faPercentage"),
     Before(177, ("faProfile",)),
-    *_names(
+    *names(
         "modelCode goodTillDate rule80A percentOffset settlingFirm shortSaleSlot "
         "designatedLocation exemptCode startingPrice stockRefPrice delta stockRangeLower "
         "stockRangeUpper displaySize sweepToFill allOrNone minQty ocaType triggerMethod "
@@ -283,24 +282,23 @@ COMPLETED_ORDER: tuple[Field, ...] = (
     ),
     When(
         _is_hedged_by_delta,
-        _names(
-            "deltaNeutralConId deltaNeutralShortSale deltaNeutralShortSaleSlot "
-            "deltaNeutralDesignatedLocation"
+        names(
+            "deltaNeutralConId deltaNeutralShortSale deltaNeutralShortSaleSlot deltaNeutralDesignatedLocation"
         ),
     ),
-    *_names("continuousUpdate referencePriceType trailStopPrice trailingPercent comboLegsDescrip"),
+    *names("continuousUpdate referencePriceType trailStopPrice trailingPercent comboLegsDescrip"),
     _LEGS,
     _ORDER_LEGS,
     _ROUTING,
     *_SCALE,
     *_HEDGE,
-    *_names("clearingAccount clearingIntent notHeld"),
+    *names("clearingAccount clearingIntent notHeld"),
     *_DELTA_NEUTRAL_CONTRACT,
     *_ALGO,
-    *_names("solicited status randomizeSize randomizePrice"),
+    *names("solicited status randomizeSize randomizePrice"),
     _BENCHMARK,
     Conditions(),
-    *_names(
+    *names(
         "trailStopPrice lmtPriceOffset cashQty dontUseAutoPriceForHedge isOmsContainer "
         "autoCancelDate filledQuantity refFuturesConId autoCancelParent shareholder "
         "imbalanceOnly routeMarketableToBbo parentPermId completedTime completedStatus"
@@ -309,7 +307,7 @@ COMPLETED_ORDER: tuple[Field, ...] = (
 )
 
 FLAGS = frozenset(
-    _names(
+    names(
         "transmit blockOrder sweepToFill outsideRth hidden allOrNone eTradeOnly firmQuoteOnly "
         "overridePercentageConstraints deltaNeutralShortSale continuousUpdate scaleAutoReset "
         "scaleRandomPercent optOutSmartRouting notHeld deltaNeutralContract whatIf solicited "
@@ -320,7 +318,7 @@ FLAGS = frozenset(
 """Fields that say yes or no."""
 
 INTEGERS = frozenset(
-    _names(
+    names(
         "orderId conId origin parentId displaySize triggerMethod shortSaleSlot exemptCode ocaType "
         "minQty auctionStrategy volatilityType deltaNeutralConId deltaNeutralShortSaleSlot "
         "referencePriceType scaleInitLevelSize scaleSubsLevelSize scalePriceAdjustInterval "
@@ -331,7 +329,7 @@ INTEGERS = frozenset(
 """Fields that hold a whole number."""
 
 NUMBERS = frozenset(
-    _names(
+    names(
         "strike totalQuantity lmtPrice auxPrice discretionaryAmt percentOffset nbboPriceCap "
         "startingPrice stockRefPrice delta stockRangeLower stockRangeUpper volatility "
         "deltaNeutralAuxPrice trailStopPrice trailingPercent scalePriceIncrement "

@@ -1,7 +1,7 @@
-"""
+r"""
 Framing and handshake of the TWS socket protocol: bytes in, fields out, and the other way round.
 
-No socket and no clock in here. A conversation starts with ``API\\0`` and one frame that names the
+No socket and no clock in here. A conversation starts with ``API\0`` and one frame that names the
 versions a client speaks; from then on both sides send frames: a 4-byte big-endian length, then
 that many bytes of text in which every field is ended by a NUL.
 """
@@ -116,9 +116,7 @@ class Receiver:
         length = int.from_bytes(self._buffer[start : start + 4], "big")
         limit = MAX_FRAME_BYTES if self._greeted else MAX_HELLO_BYTES
         if not 0 < length <= limit:
-            raise WireError(
-                f"The client announced a frame of {length} bytes; 1 to {limit} are allowed."
-            )
+            raise WireError(f"The client announced a frame of {length} bytes; 1 to {limit} are allowed.")
         end = start + 4 + length
         return end if len(self._buffer) >= end else None
 

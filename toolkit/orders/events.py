@@ -70,6 +70,10 @@ class Accepted(Event, frozen=True, kw_only=True):
     """Validation and risk let it pass; journaled before any order id is reserved."""
 
     limits_hash: str = ""
+    con_id: int = 0
+    """The broker's number of the contract that the intent was resolved to."""
+    multiplier: Decimal = Decimal(1)
+    """Account currency units per price unit and contract, before exchange rates."""
     bid: Decimal | None = None
     ask: Decimal | None = None
     """The quote that risk saw, in price units of the contract; None when there was none."""

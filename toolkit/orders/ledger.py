@@ -50,7 +50,7 @@ class Report:
 
     def for_bus(self) -> dict[str, Any]:
         """The report with the executions that are new since the last one; all of them when final."""
-        if self.repeat is not None or self.state.status.final:
+        if self.repeat is not None or self.state.final:
             return self.full()
         new = () if self.fresh is None else (self.state.executions[execution_root(self.fresh.exec_id)],)
         return execution_report(self.state, self.event, self.sequence, new=new)

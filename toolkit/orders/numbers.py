@@ -21,11 +21,11 @@ def exact(value: object) -> Decimal:
     Raises:
         ValueError: ``value`` is not a finite number; the message says what it is instead.
     """
-    if type(value) is int:
-        return Decimal(value)
     match value:
         case bool():
             raise ValueError(f"is the truth value {value}, not a number")
+        case int():
+            number = Decimal(value)
         case Decimal():
             number = value
         case str():
@@ -33,21 +33,24 @@ def exact(value: object) -> Decimal:
         case numbers.Integral():
             number = Decimal(int(value))
         case numbers.Real():
-            number = Decimal(repr(float(value)))
+            # numpy's str is the shortest text at its own width; by way of float, float32 451.1 grows digits.
+            number = _from_text(str(value))
         case None:
             raise ValueError("is empty")
         case _:
             raise ValueError(f"is a {type(value).__name__}, not a number")
     if not number.is_finite():
         raise ValueError(f"is {number}, not a finite number")
-    if number and not SMALLEST <= abs(number) <= LARGEST:
+    # copy_abs, because abs rounds to the context and overflows on 1e9999999.
+    if number and not SMALLEST <= number.copy_abs() <= LARGEST:
         raise ValueError(f"is {number}, outside {SMALLEST:f} to {LARGEST:f}")
     return Decimal(f"{number:f}")
 
 
 def _from_text(text: str) -> Decimal:
     shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
-    if len(text) > LONGEST_TEXT or "_" in text:
+    # Decimal itself reads digits of every script, and underscores.
+    if len(text) > LONGEST_TEXT or not text.isascii() or "_" in text:
         raise ValueError(f"is the text {shown!r}, not a number")
     try:
         return Decimal(text.strip())

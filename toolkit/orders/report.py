@@ -59,7 +59,9 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
             return "Rejected"
     old = None if before is None else before.status
     if old is after.status:
-        return None
+        # The broker often says why only after it said that.
+        explained = before is not None and after.reason != before.reason
+        return "Notice" if explained and after.status.final else None
     if old is OrderStatus.UNKNOWN and not after.status.final:
         return "Recovered"
     return _OCCASIONS.get(after.status)
@@ -92,7 +94,7 @@ def execution_report(
         "intent_id": state.intent_id,
         "report_seq": sequence,
         "event": event,
-        "final": status.final,
+        "final": state.final,
         "ibkr_order_id": state.order_id,
         "ibkr_perm_id": state.perm_id or None,
         "account": state.account,
@@ -117,6 +119,7 @@ def execution_report(
         "last_fill": None if last is None else _execution(last, state),
         "recovered": event == "Recovered" or (last is not None and last.recovered),
         "reason_code": state.reason_code or None,
+        "notice": _notice(state) if event == "Notice" else None,
         "paper": state.paper,
         "limits_hash": state.limits_hash,
         "timestamps": {
@@ -194,6 +197,13 @@ def iso(moment: datetime | None) -> str | None:
 
 
 _FILL_EVENTS = frozenset({"Fill", "PartialFill", "Correction"})
+
+
+def _notice(state: OrderState) -> dict[str, Any] | None:
+    """The broker's last remark, None when it made none."""
+    if state.notice is None:
+        return None
+    return {"code": state.notice.code, "text": state.notice.text}
 
 
 def _newly_final(before: OrderState | None, after: OrderState) -> bool:

@@ -9,10 +9,9 @@ final: the whole quantity filled, a confirmed cancel, and a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -37,47 +36,10 @@ from toolkit.orders.events import (
     StatusReported,
 )
 from toolkit.orders.intent import OrderIntent
+from toolkit.orders.status import CANCEL_WORDS, WORDS
+from toolkit.orders.status import OrderStatus as OrderStatus
 
 ZERO: Final = Decimal(0)
-
-
-class OrderStatus(Enum):
-    """Where an order stands; the value is the word that reports carry."""
-
-    PENDING_SUBMIT = "PendingSubmit"
-    PRE_SUBMITTED = "PreSubmitted"
-    SUBMITTED = "Submitted"
-    PARTIALLY_FILLED = "PartiallyFilled"
-    FILLED = "Filled"
-    CANCELLED = "Cancelled"
-    PENDING_CANCEL = "PendingCancel"
-    REJECTED = "Rejected"
-    UNKNOWN = "Unknown"
-
-    @property
-    def final(self) -> bool:
-        """Whether only fills and corrections can still change the order."""
-        return self in _FINAL
-
-
-_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
-
-WORDS: Final[Mapping[str, OrderStatus]] = {
-    "ApiPending": OrderStatus.PENDING_SUBMIT,
-    "PendingSubmit": OrderStatus.PENDING_SUBMIT,
-    "PreSubmitted": OrderStatus.PRE_SUBMITTED,
-    "Submitted": OrderStatus.SUBMITTED,
-    "PendingCancel": OrderStatus.PENDING_CANCEL,
-    # Executions decide when an order is filled; until they are here the word only proves it worked.
-    "Filled": OrderStatus.SUBMITTED,
-    "Cancelled": OrderStatus.CANCELLED,
-    "ApiCancelled": OrderStatus.CANCELLED,
-    # Refused, parked by a precaution, or held for borrow: alone it does not say which.
-    "Inactive": OrderStatus.UNKNOWN,
-}
-"""The broker's word -> what it means for an order without fills."""
-
-CANCEL_WORDS: Final = frozenset({"Cancelled", "ApiCancelled"})
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -128,12 +90,16 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     why_held: str = ""
     reason: str = ""
     reason_code: str = ""
+    notice: Noticed | None = None
+    """The broker's last remark that changed nothing by itself."""
     limits_hash: str = ""
+    con_id: int = 0
+    multiplier: Decimal = Decimal(1)
     bid: Decimal | None = None
     ask: Decimal | None = None
 
     executions: dict[str, Execution] = {}
-    """Execution id up to its last dot -> the effective execution."""
+    """Execution id up to its last dot -> the effective execution, in the order we learnt them."""
     commissions: dict[str, Commission] = {}
     """Full execution id -> commission; may come before its execution."""
     filled_quantity: Decimal = ZERO
@@ -160,6 +126,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
             return OrderStatus.FILLED
         if self.denied is not None or (self.rejected is not None and not filled):
             return OrderStatus.REJECTED
+        if self.intent is not None and self.intent.action != "NEW":
+            return OrderStatus.PENDING_CANCEL
         if self.cancel_confirmed:
             return OrderStatus.CANCELLED
         if self.lost:
@@ -208,9 +176,25 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         return total
 
     @property
+    def final(self) -> bool:
+        """
+        Whether only fills and corrections can still change the order.
+
+        A CANCEL intent is done once it is handed on: what came of it is in its target's reports.
+        """
+        if self.intent is not None and self.intent.action != "NEW":
+            return self.denied is not None or self.accepted_at is not None
+        return self.status.final
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the intent was received, but neither refused nor bound to a broker order id yet."""
+        return self.order_id is None and not self.final
+
+    @property
     def working(self) -> bool:
-        """Whether the order may still trade as far as we know; unknown orders count."""
-        return self.order_id is not None and not self.status.final
+        """Whether the order may still trade as far as we know; in-flight and unknown orders count."""
+        return self.accepted_at is not None and not self.final
 
     @property
     def awaiting_executions(self) -> bool:
@@ -235,7 +219,7 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
     Total and order-tolerant: a fact that says nothing new returns ``state`` itself.
 
     Raises:
-        TypeError: ``event`` is no event of ours, a mistake in this package.
+        AssertionError: ``event`` is no event of ours, a mistake in this package.
     """
     if state is None:
         state = OrderState(intent_id=event.intent_id)
@@ -253,29 +237,40 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
                 state,
                 accepted_at=event.at,
                 limits_hash=event.limits_hash,
+                con_id=event.con_id,
+                multiplier=event.multiplier,
                 bid=event.bid,
                 ask=event.ask,
             )
         case Denied():
+            if state.status.final:
+                return state
             return replace(state, denied=event, reason=event.reason, reason_code=event.code)
         case Reserved():
-            return replace(state, order_id=event.order_id, client_id=event.client_id, account=event.account)
+            account = event.account or state.account
+            return replace(state, order_id=event.order_id, client_id=event.client_id, account=account)
         case Sent():
             return replace(state, sent_at=event.at, journaled_at=event.journaled_at)
         case CancelRequested():
             # An order that never left has nobody to confirm its cancel.
-            return replace(state, cancel_requested=True, cancel_confirmed=state.order_id is None)
+            confirmed = state.cancel_confirmed or state.order_id is None
+            return replace(state, cancel_requested=True, cancel_confirmed=confirmed)
         case Lost():
             return state if state.status.final else replace(state, lost=event.reason, reason=event.reason)
         case BrokerRejected():
+            code = f"IB{event.code}"
             if state.status.final:
-                return state
-            return replace(state, rejected=event, lost="", reason=event.text, reason_code=f"IB{event.code}")
+                return _explain(state, event.text, code)
+            return replace(state, rejected=event, lost="", reason=event.text, reason_code=code)
         case BrokerCancelled():
             return _confirm_cancel(state, event.text, f"IB{event.code}")
         case CancelRefused():
+            if state.status.final:
+                return state
             return replace(state, cancel_requested=False, reason=event.text, reason_code=f"IB{event.code}")
-        case Noticed() | Repeated():
+        case Noticed():
+            return replace(state, notice=event)
+        case Repeated():
             return state
         case _:
             assert_never(event)
@@ -292,7 +287,13 @@ def replay(events: Iterable[AnyEvent]) -> OrderState | None:
 def execution_root(exec_id: str) -> str:
     """What a correction shares with the execution it replaces: everything before the last dot."""
     root, dot, suffix = exec_id.rpartition(".")
-    return root if dot and suffix.isdigit() else exec_id
+    return root if dot and suffix.isdecimal() else exec_id
+
+
+def _revision(exec_id: str) -> int:
+    """The number after the last dot, which grows with each correction; 0 when there is none."""
+    suffix = exec_id.rpartition(".")[2]
+    return int(suffix) if suffix.isdecimal() else 0
 
 
 def _receive(state: OrderState, event: Received) -> OrderState:
@@ -325,21 +326,29 @@ def _report_status(state: OrderState, event: StatusReported) -> OrderState:
             changes["cancel_confirmed"] = True
         if state.lost and event.word in WORDS:
             changes["lost"] = ""
-        if state.acked_at is None and WORDS.get(event.word) is not OrderStatus.PENDING_SUBMIT:
+        meaning = WORDS.get(event.word, OrderStatus.PENDING_SUBMIT)
+        if state.acked_at is None and meaning is not OrderStatus.PENDING_SUBMIT:
             changes["acked_at"] = event.at
     return replace(state, **changes) if changes else state
 
 
 def _confirm_cancel(state: OrderState, reason: str, code: str) -> OrderState:
-    if state.cancel_confirmed or state.status is OrderStatus.FILLED or state.rejected is not None:
-        return state
+    if state.cancel_confirmed or state.status.final:
+        return _explain(state, reason, code)
     return replace(state, cancel_confirmed=True, lost="", reason=reason, reason_code=code)
+
+
+def _explain(state: OrderState, reason: str, code: str) -> OrderState:
+    """The broker often confirms an end by its word first and says why afterwards: the status stands."""
+    if state.status is not OrderStatus.CANCELLED or state.reason:
+        return state
+    return replace(state, reason=reason, reason_code=code)
 
 
 def _execute(state: OrderState, event: Executed) -> OrderState:
     root = execution_root(event.exec_id)
     before = state.executions.get(root)
-    if before is not None and before.exec_id >= event.exec_id:
+    if before is not None and _revision(before.exec_id) >= _revision(event.exec_id):
         return state
     fill = Execution(
         event.exec_id,
@@ -355,9 +364,12 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
     if before is not None:
         shares -= before.shares
         value -= before.shares * before.price
+    executions = dict(state.executions)
+    executions.pop(root, None)
+    executions[root] = fill
     return replace(
         state,
-        executions={**state.executions, root: fill},
+        executions=executions,
         filled_quantity=state.filled_quantity + shares,
         filled_value=state.filled_value + value,
         perm_id=state.perm_id or event.perm_id,

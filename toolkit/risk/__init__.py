@@ -1,0 +1,1 @@
+"""May it go? Pure decisions on intents, and the gate that records them."""

@@ -1,0 +1,458 @@
+"""The execution client against the paper gateway, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import builders
+from tests.waiting import until
+from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.errors import ConfigError, IntentError, JournalLockedError, NotConnectedError
+from toolkit.gateway import PaperGateway
+from toolkit.orders.state import OrderState, OrderStatus
+
+Session = Callable[..., Any]
+
+
+@pytest.fixture
+def gateway() -> Iterator[PaperGateway]:
+    """A market that moves only when the test says so: SPY 450.00 at 450.02, 500 shares each."""
+    with PaperGateway(port=0, quotes=None) as started:
+        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+        yield started
+
+
+@pytest.fixture
+def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
+    """Runs ``await work(client)`` on a connected client, and closes it."""
+
+    def run(work: Callable[[IBKRExecClient], Awaitable[Any]], **config: Any) -> Any:
+        async def session() -> Any:
+            client = IBKRExecClient({"host": "127.0.0.1", "port": gateway.port, "client_id": 2, **config})
+            assert await client.connect_async(timeout=5), client.last_error
+            try:
+                return await work(client)
+            finally:
+                await client.disconnect_async()
+
+        return loop_run(session())
+
+    return run
+
+
+async def settled(client: IBKRExecClient, intent_id: str = builders.INTENT_ID) -> OrderState:
+    """The order once nothing more is expected: final, and every fill's commission known."""
+
+    def done() -> bool:
+        state = client.ledger.get(intent_id)
+        return state is not None and state.final and (not state.executions or state.known_commission is not None)
+
+    await until(done)
+    return client.ledger.get(intent_id)  # type: ignore[return-value]
+
+
+async def acknowledged(client: IBKRExecClient, intent_id: str = builders.INTENT_ID) -> OrderState:
+    await until(lambda: client.ledger.get(intent_id).acked_at is not None)  # type: ignore[union-attr]
+    return client.ledger.get(intent_id)  # type: ignore[return-value]
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def test_a_market_order_fills_at_the_quote_with_its_commission(trade: Session, gateway: PaperGateway) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        order_id = await client.place_order(builders.market_intent(quantity=100))
+        state = await settled(client)
+        assert state.status is OrderStatus.FILLED
+        assert (state.filled_quantity, state.avg_fill_price) == (100, Decimal("450.02"))
+        assert state.commission == Decimal("1.00")
+        assert state.order_id == order_id
+        assert state.perm_id
+
+    trade(work)
+    (fill,) = gateway.ledger.fills.values()
+    assert fill.order_ref == builders.INTENT_ID
+
+
+def test_every_field_that_a_preset_could_rewrite_is_sent_explicitly(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    trade(lambda client: client.place_order(builders.raw_intent(limit_price=440.05)))
+    (request,) = gateway.ledger.requests
+    assert (request.order_ref, request.account, request.tif) == (builders.INTENT_ID, "DU123456", "DAY")
+    assert (request.action, request.order_type) == ("BUY", "LMT")
+    assert (request.quantity, request.limit_price, request.stop_price) == (100, Decimal("440.05"), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"limit_price": 440}, OrderStatus.SUBMITTED),
+        ({"order_type": "STOP", "limit_price": None, "stop_price": 460}, OrderStatus.PRE_SUBMITTED),
+        ({"order_type": "STOP_LIMIT", "limit_price": 461, "stop_price": 460}, OrderStatus.PRE_SUBMITTED),
+    ],
+)
+def test_an_order_away_from_the_market_rests_and_can_be_cancelled(
+    changes: dict[str, Any], word: OrderStatus, trade: Session
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        order_id = await client.place_order(builders.raw_intent(**changes))
+        assert order_id is not None
+        assert (await acknowledged(client)).status is word
+        assert await client.cancel_order(order_id)
+        state = await settled(client)
+        assert state.status is OrderStatus.CANCELLED
+        assert state.filled_quantity == 0
+
+    trade(work)
+
+
+def test_a_stop_fires_when_the_market_trades_through_it(trade: Session, gateway: PaperGateway) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await client.place_order(
+            builders.raw_intent(order_type="STOP", limit_price=None, stop_price=455)
+        )
+        await acknowledged(client)
+        gateway.market.set_quote("SPY", 455.00, 455.02, 500, 500)
+        gateway.market.trade("SPY", 455.02, 100)
+        assert (await settled(client)).avg_fill_price == Decimal("455.02")
+
+    trade(work)
+
+
+def test_a_large_order_fills_in_parts_and_the_parts_add_up(trade: Session, gateway: PaperGateway) -> None:
+    async def work(client: IBKRExecClient) -> list[dict[str, Any]]:
+        await client.place_order(builders.market_intent(quantity=700))
+        await until(lambda: client.ledger.get(builders.INTENT_ID).filled_quantity == 500)  # type: ignore[union-attr]
+        assert client.ledger.get(builders.INTENT_ID).status is OrderStatus.PARTIALLY_FILLED  # type: ignore[union-attr]
+        gateway.market.set_quote("SPY", 450.01, 450.03, 500, 500)
+        state = await settled(client)
+        assert state.filled_value == 500 * Decimal("450.02") + 200 * Decimal("450.03")
+        return await client.get_execution_reports()
+
+    reports = trade(work)
+    assert [report["report_seq"] for report in reports] == list(range(1, len(reports) + 1))
+    assert [r["filled_quantity"] for r in reports if r["event"] in ("PartialFill", "Fill")] == [500, 700]
+    assert reports[-1]["final"]
+    assert [fill["shares"] for fill in reports[-1]["executions"]] == [500, 200]
+
+
+def test_reports_are_handed_over_once(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await client.place_order(builders.market_intent())
+        await settled(client)
+        assert await client.get_execution_reports()
+        assert await client.get_execution_reports() == []
+
+    trade(work)
+
+
+def test_a_bad_price_increment_is_the_brokers_rejection_with_its_code(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await client.place_order(builders.raw_intent(limit_price=440.005))
+        state = await settled(client)
+        assert state.status is OrderStatus.REJECTED
+        assert state.reason_code == "IB110"
+
+    trade(work)
+
+
+def test_cancelling_what_is_not_ours_says_so_and_sends_nothing(
+    trade: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert trade(lambda client: client.cancel_order(4711)) is False
+    assert "4711 is not one of ours" in caplog.text
+
+
+# --- identity --------------------------------------------------------------------------------------
+
+
+def test_the_same_intent_again_returns_the_first_order_and_sends_nothing(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        first = await client.place_order(builders.market_intent())
+        assert await client.place_order(builders.market_intent()) == first
+
+    trade(work)
+    assert len(gateway.ledger.requests) == 1
+
+
+def test_the_same_intent_ten_times_at_once_is_one_order(trade: Session, gateway: PaperGateway) -> None:
+    async def work(client: IBKRExecClient) -> list[int | None]:
+        return await asyncio.gather(*(client.place_order(builders.market_intent()) for _ in range(10)))
+
+    assert len(set(trade(work))) == 1
+    assert len(gateway.ledger.requests) == 1
+
+
+def test_another_order_under_a_taken_id_is_denied_and_the_first_goes_on(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> list[dict[str, Any]]:
+        await client.place_order(builders.market_intent(quantity=100))
+        assert await client.place_order(builders.market_intent(quantity=200)) is None
+        await settled(client)
+        return await client.get_execution_reports()
+
+    reports = trade(work)
+    (refusal,) = [report for report in reports if report["report_seq"] == 0]
+    assert refusal["reason_code"] == "DUPLICATE_INTENT"
+    assert len(gateway.ledger.requests) == 1
+
+
+def test_a_second_run_knows_the_first_ones_orders_and_sends_nothing_again(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    first = trade(lambda client: client.place_order(builders.raw_intent(limit_price=440)))
+
+    async def again(client: IBKRExecClient) -> None:
+        assert await client.place_order(builders.raw_intent(limit_price=440)) == first
+        assert client.ledger.get(builders.INTENT_ID).status is OrderStatus.SUBMITTED  # type: ignore[union-attr]
+        assert client.health()["next_order_id"] > first
+
+    trade(again)
+    assert len(gateway.ledger.requests) == 1
+
+
+def test_h7_h8_a_fill_that_came_while_we_were_away_is_found_at_the_next_connection(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def leave(client: IBKRExecClient) -> None:
+        await client.place_order(builders.raw_intent(limit_price=449))
+        await acknowledged(client)
+
+    trade(leave)
+    gateway.market.set_quote("SPY", 448.90, 448.95, 500, 500)
+
+    async def come_back(client: IBKRExecClient) -> list[dict[str, Any]]:
+        state = await settled(client)
+        assert (state.status, state.avg_fill_price) == (OrderStatus.FILLED, Decimal("449"))
+        return await client.get_execution_reports()
+
+    (fill,) = [report for report in trade(come_back) if report["event"] == "Fill"]
+    assert fill["recovered"]
+
+
+def test_h2_h4_an_order_that_the_broker_never_heard_of_is_unknown_and_not_sent_again(
+    trade: Session, gateway: PaperGateway, home: Path
+) -> None:
+    trade(lambda client: client.place_order(builders.raw_intent(limit_price=440)))
+    with PaperGateway(port=0, quotes=None) as forgetful:
+
+        async def work(client: IBKRExecClient) -> None:
+            state = client.ledger.get(builders.INTENT_ID)
+            assert state is not None
+            assert state.status is OrderStatus.UNKNOWN
+            assert "not sent again" in state.reason
+            await client.place_order(builders.raw_intent(limit_price=440))
+
+        trade(work, port=forgetful.port)
+        assert forgetful.ledger.requests == []
+
+
+# --- what is refused before it reaches the socket ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "sentence"),
+    [
+        ({"symbol": "NOSUCH"}, "UNKNOWN_CONTRACT", "NOSUCH"),
+        ({"quantity": -1}, "BAD_QUANTITY", "quantity is -1"),
+        ({"quantity": float("nan")}, "BAD_QUANTITY", "quantity"),
+        ({"quantity": True}, "BAD_QUANTITY", "truth value"),
+        ({"quantity": 1001}, "MAX_ORDER_QUANTITY", "1001"),
+        ({"limit_price": None}, "MISSING_LIMIT_PRICE", "limit_price is missing"),
+        ({"limit_price": None, "limitprice": 450}, "MISSING_LIMIT_PRICE", "'limitprice'"),
+        ({"order_type": "MARKET"}, "UNEXPECTED_LIMIT_PRICE", "takes none"),
+        ({"order_type": "LMT"}, "BAD_ORDER_TYPE", "LIMIT"),
+        ({"direction": "buy"}, "BAD_DIRECTION", "BUY"),
+        ({"account": "DU999"}, "IB201", "account"),
+    ],
+)
+def test_a_bad_intent_is_denied_with_a_code_and_one_clear_sentence(
+    changes: dict[str, Any], code: str, sentence: str, trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> dict[str, Any]:
+        await client.place_order(builders.raw_intent(**changes))
+        await settled(client)
+        return (await client.get_execution_reports())[-1]
+
+    report = trade(work)
+    assert report["status"] == "Rejected"
+    assert report["reason_code"] == code
+    assert sentence.lower() in report["rejection_reason"].lower()
+    assert not gateway.ledger.fills
+
+
+def test_an_intent_without_an_id_raises_because_no_report_could_name_it(trade: Session) -> None:
+    with pytest.raises(IntentError, match="intent_id"):
+        trade(lambda client: client.place_order({"symbol": "SPY"}))
+
+
+def test_a_symbol_without_any_quote_is_denied_for_want_of_a_price(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> OrderState:
+        await client.place_order(builders.market_intent(symbol="QQQ"))
+        return await settled(client)
+
+    assert trade(work).reason_code == "NO_PRICE"
+
+
+def test_exposure_counts_what_earlier_orders_may_still_do(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> OrderState:
+        await client.place_order(builders.raw_intent(intent_id="one", limit_price=440))
+        await client.place_order(builders.raw_intent(intent_id="two", limit_price=440))
+        return await settled(client, "two")
+
+    state = trade(work, max_gross_exposure=60_000)
+    assert state.reason_code == "MAX_GROSS_EXPOSURE"
+
+
+def test_a_read_only_client_places_nothing(trade: Session, gateway: PaperGateway) -> None:
+    async def work(client: IBKRExecClient) -> OrderState:
+        assert await client.place_order(builders.market_intent()) is None
+        return await settled(client)
+
+    assert trade(work, read_only=True).reason_code == "READ_ONLY"
+    assert gateway.ledger.requests == []
+
+
+def test_a_live_account_receives_nothing_while_live_trading_is_not_armed(home: Path, loop_run: Any) -> None:
+    with PaperGateway(port=0, account="U1234567", quotes=None) as live:
+
+        async def work() -> OrderState:
+            client = IBKRExecClient({"port": live.port})
+            assert await client.connect_async()
+            await client.place_order(builders.market_intent())
+            state = await settled(client)
+            assert not client.health()["paper"]
+            await client.disconnect_async()
+            return state
+
+        assert loop_run(work()).reason_code == "NOT_ARMED"
+        assert live.ledger.requests == []
+
+
+# --- connecting --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def listener(answer: bytes | None, *, close: bool = False) -> Iterator[int]:
+    """A port that is no gateway: it answers with some bytes, closes, or stays silent."""
+    server = socket.create_server(("127.0.0.1", 0))
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        try:
+            peer, _ = server.accept()
+        except OSError:
+            return
+        if answer is not None:
+            peer.sendall(answer)
+        if close:
+            peer.recv(100)
+            peer.close()
+        else:
+            held.append(peer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+        for peer in held:
+            peer.close()
+
+
+def refusal(loop_run: Any, port: int, **config: Any) -> str:
+    async def work() -> str:
+        client = IBKRExecClient({"port": port, **config})
+        assert not await client.connect_async(timeout=0.5)
+        assert client.health()["error"] == client.last_error
+        return client.last_error
+
+    return str(loop_run(work()))
+
+
+def test_a_closed_port_is_named_with_what_to_start(home: Path, loop_run: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert f"nothing listens on 127.0.0.1:{port}" in refusal(loop_run, port)
+
+
+def test_a_gateway_that_never_answers_is_given_up_after_the_timeout(home: Path, loop_run: Any) -> None:
+    with listener(None) as port:
+        assert "did not answer within 0.5 s" in refusal(loop_run, port)
+
+
+def test_a_port_that_is_no_gateway_is_recognised_by_its_answer(home: Path, loop_run: Any) -> None:
+    with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        assert "not like TWS or IB Gateway" in refusal(loop_run, port)
+
+
+def test_a_port_that_hangs_up_in_the_handshake_is_recognised(home: Path, loop_run: Any) -> None:
+    with listener(None, close=True) as port:
+        assert "closed the connection during the handshake" in refusal(loop_run, port)
+
+
+def test_h24_a_client_id_in_use_is_said_at_once_and_not_after_a_timeout(
+    gateway: PaperGateway, home: Path, tmp_path: Path, trade: Session
+) -> None:
+    async def work(_: IBKRExecClient) -> str:
+        second = IBKRExecClient({"port": gateway.port, "client_id": 2, "home": tmp_path / "other"})
+        assert not await second.connect_async(timeout=5)
+        return second.last_error
+
+    assert "Client id 2 is already in use" in trade(work)
+
+
+def test_an_account_that_the_gateway_does_not_have_is_refused(
+    gateway: PaperGateway, home: Path, loop_run: Any
+) -> None:
+    assert "DU777 is not behind this gateway" in refusal(loop_run, gateway.port, account="DU777")
+
+
+def test_a_journal_that_another_client_holds_is_refused_with_the_owners_pid(
+    gateway: PaperGateway, trade: Session
+) -> None:
+    async def work(_: IBKRExecClient) -> None:
+        second = IBKRExecClient({"port": gateway.port, "client_id": 3})
+        with pytest.raises(JournalLockedError, match=r"pid|process"):
+            await second.connect_async()
+
+    trade(work)
+
+
+def test_a_client_that_never_connected_says_what_to_call(home: Path, loop_run: Any) -> None:
+    with pytest.raises(NotConnectedError, match="connect_async"):
+        loop_run(IBKRExecClient().place_order(builders.market_intent()))
+
+
+def test_an_unknown_client_setting_is_refused_with_the_nearest_name(home: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'client_id'"):
+        IBKRExecClient({"clientid": 2})
+
+
+def test_when_the_gateway_goes_away_nothing_more_is_placed_and_health_says_so(
+    gateway: PaperGateway, trade: Session
+) -> None:
+    async def work(client: IBKRExecClient) -> OrderState:
+        await asyncio.to_thread(gateway.stop)
+        await until(lambda: not client.ready)
+        assert "lost" in client.health()["error"]
+        assert await client.place_order(builders.market_intent()) is None
+        return await settled(client)
+
+    assert trade(work).reason_code == "NOT_CONNECTED"

@@ -1,0 +1,200 @@
+"""
+Everything put together, in a thread and an event loop of its own, so that a busy caller never makes it deaf.
+
+Built in the order journal → connection → orchestrator → metrics and closed in the reverse one. While
+it runs, a lost connection is made again on the same client id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from toolkit.app.metrics import Metrics
+from toolkit.app.order_orchestrator import OrderOrchestrator
+from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.errors import NotConnectedError, ToolkitError
+from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FIRST_RETRY: Final = 1.0
+LAST_RETRY: Final = 60.0
+"""Seconds between attempts to connect again, doubling from the first to the last."""
+
+
+class Engine:
+    """
+    A connected client and a running orchestrator.
+
+    Args:
+        settings: where the gateway is, the limits, and where to keep the journal.
+        bus: builds the consumer and producer when the engine starts; None: no bus.
+        risk_checker: judges every intent; None: the limits of ``settings``.
+        options: more of ``ClientConfig`` (``max_messages_per_second``, ...).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        bus: Callable[[Settings], tuple[Any, Any]] | None = None,
+        risk_checker: SimpleRiskChecker | None = None,
+        **options: Any,
+    ) -> None:
+        self.settings = settings
+        self._bus = bus
+        self._risk_checker = risk_checker
+        self._options = options
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = asyncio.Event()
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.client: IBKRExecClient
+        self.orchestrator: OrderOrchestrator
+        self.metrics: Metrics
+
+    def start(self, timeout: float = 60.0) -> None:
+        """
+        Connect and start; returns when orders may be placed.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            NotConnectedError: the gateway cannot be reached.
+            JournalError: the journal cannot be opened, or another process owns it.
+            BusError: the bus cannot be reached.
+        """
+        self._thread = threading.Thread(target=self._run_thread, name="toolkit-engine", daemon=True)
+        self._thread.start()
+        try:
+            self._started.result(timeout)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop and close everything; orders at the broker stay as they are."""
+        if self._thread is None:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+
+    async def wait_started(self) -> None:
+        """Return, in the engine's own loop, when orders may be placed."""
+        await asyncio.wrap_future(self._started)
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine's thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def call(self, work: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
+        """
+        Run a coroutine in the engine's loop and wait for its result, from any other thread.
+
+        Raises:
+            NotConnectedError: the engine is not running.
+            TimeoutError: the result did not come in time; the work goes on.
+        """
+        return self.submit(work).result(timeout)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """As ``call``, without waiting."""
+        if self._loop is None or not self.running:
+            work.close()
+            raise NotConnectedError("The engine has stopped; connect again.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """
+        Connect, run until ``stop`` is set or intake fails, and close everything.
+
+        Raises:
+            ToolkitError: why it could not start, or why intake stopped.
+        """
+        self._stop = stop or self._stop
+        self._loop = asyncio.get_running_loop()
+        settings = self.settings
+        self.client = IBKRExecClient(
+            {
+                "host": settings.ibkr_host,
+                "port": settings.ibkr_port,
+                "client_id": settings.ibkr_client_id,
+                "account": settings.ibkr_account,
+                "read_only": settings.ibkr_read_only,
+                "home": settings.toolkit_home,
+                "intent_ttl_s": settings.intent_ttl_s,
+                **self._options,
+            }
+        )
+        checker = self._risk_checker or SimpleRiskChecker(
+            {
+                "max_order_quantity": settings.max_order_quantity,
+                "max_gross_exposure": settings.max_gross_exposure,
+            }
+        )
+        if not await self.client.connect_async():
+            raise NotConnectedError(self.client.last_error)
+        checker.bind(self.client.market)
+        try:
+            await self._serve(checker)
+        finally:
+            await self.client.disconnect_async()
+
+    async def _serve(self, checker: SimpleRiskChecker) -> None:
+        consumer, producer = (
+            (None, None) if self._bus is None else await asyncio.to_thread(self._bus, self.settings)
+        )
+        self.orchestrator = OrderOrchestrator(consumer, producer, self.client, checker)
+        self.metrics = Metrics(self.client)
+        keeper = asyncio.create_task(self._stay_connected())
+        try:
+            await self.orchestrator.start()
+            if not self._started.done():
+                self._started.set_result(None)
+            stopping = asyncio.create_task(self._stop.wait())
+            failing = asyncio.create_task(self.orchestrator.wait_stopped())
+            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            failing.cancel()
+            if self.orchestrator.failure is not None:
+                raise self.orchestrator.failure
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await self.orchestrator.stop()
+            self.metrics.close()
+
+    async def _stay_connected(self) -> None:
+        """Connect again, on the same client id, whenever the connection is lost (hazard H24)."""
+        delay = FIRST_RETRY
+        while True:
+            await asyncio.sleep(delay)
+            if self.client.ready:
+                delay = FIRST_RETRY
+            elif await self.client.connect_async():
+                log.warning("Connected again to %s:%s.", self.settings.ibkr_host, self.settings.ibkr_port)
+                delay = FIRST_RETRY
+            else:
+                delay = min(LAST_RETRY, delay * 2)
+
+    def _run_thread(self) -> None:
+        try:
+            asyncio.run(self.run())
+        except BaseException as error:
+            if not self._started.done():
+                self._started.set_exception(error)
+            elif isinstance(error, ToolkitError):
+                log.critical("The engine stopped: %s", error)
+            else:
+                log.critical("The engine stopped.", exc_info=True)

@@ -1,0 +1,166 @@
+"""
+Flow 7/7, and where to start reading: intents from a topic become orders, facts become reports.
+
+One intent passes: decode → gate (received, judged by risk, both journaled) → order id reserved and
+durable → socket; what the broker answers comes back through the ledger and leaves as reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.app.intake import Intake
+from toolkit.app.publisher import Publisher
+from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.bus.topics import DEAD_LETTERS
+from toolkit.errors import BusError, IntentError
+from toolkit.orders.events import AnyEvent
+from toolkit.orders.intent import decode
+from toolkit.orders.ledger import Report
+from toolkit.orders.report import execution_report
+from toolkit.orders.state import OrderState
+from toolkit.risk.checker import SimpleRiskChecker
+
+__all__ = ["OrderOrchestrator", "SimpleRiskChecker"]
+
+log = logging.getLogger(__name__)
+
+DEAD_LETTER_TIMEOUT = 30.0
+"""Seconds for the bus to take a dead letter; without it the record is not committed."""
+
+
+class OrderOrchestrator:
+    """
+    Consumes order intents, places what risk lets pass, and publishes execution reports.
+
+    Args:
+        kafka_consumer: of the topic ``order_intents``; kafka-python's KafkaConsumer without
+            deserializers, or the embedded bus's twin; None: intents come by method calls alone.
+        kafka_producer: for reports and dead letters; None: reports stay in the journal's outbox.
+        ibkr_client: connected before ``start``.
+        risk_checker: judges every intent.
+    """
+
+    def __init__(
+        self,
+        kafka_consumer: Any,
+        kafka_producer: Any,
+        ibkr_client: IBKRExecClient,
+        risk_checker: SimpleRiskChecker,
+    ) -> None:
+        self.client = ibkr_client
+        self.risk_checker = risk_checker
+        self._consumer = kafka_consumer
+        self._producer = kafka_producer
+        self._intake: Intake | None = None
+        self._publisher: Publisher | None = None
+        self._stopped = asyncio.Event()
+        self.failure: BaseException | None = None
+        """Why intake stopped by itself, None while all is well."""
+
+    async def start(self) -> None:
+        """
+        Take up what an earlier run left undone, then start to consume and publish; returns at once.
+
+        Raises:
+            NotConnectedError: the client is not connected.
+        """
+        ledger = self.client.ledger
+        if self._producer is not None:
+            self._publisher = Publisher(self.client.journal, self._producer)
+            ledger.listeners.append(self._wake_publisher)
+            self._publisher.start()
+        for state in [state for state in ledger if state.undecided]:
+            await self.process_order_intent(state.raw, source=state.source)
+        if self._consumer is not None:
+            self._intake = Intake(self._consumer, self._on_record, self._on_intake_failure)
+            self._intake.start()
+
+    async def stop(self) -> None:
+        """Stop consuming, publish what is left, and close consumer and producer."""
+        if self._intake is not None:
+            await self._intake.stop()
+            self._intake = None
+        if self._consumer is not None:
+            await asyncio.to_thread(self._consumer.close)
+            self._consumer = None
+        if self._publisher is not None:
+            self.client.ledger.listeners.remove(self._wake_publisher)
+            await asyncio.to_thread(self._publisher.stop)
+            self._publisher = None
+        if self._producer is not None:
+            await asyncio.to_thread(self._producer.close)
+            self._producer = None
+        self._stopped.set()
+
+    async def wait_stopped(self) -> None:
+        """Return when ``stop`` has finished, or intake stopped by itself (see ``failure``)."""
+        await self._stopped.wait()
+
+    async def process_order_intent(self, order_intent: Mapping[str, Any], source: str = "python") -> bool:
+        """
+        Take one intent all the way to the broker's socket.
+
+        Returns:
+            True when an order for this intent was placed and is tracked (also when it was placed
+            before); False when it was denied, and the report says why.
+
+        Raises:
+            IntentError: the intent has no usable ``intent_id``, so no report could name it.
+        """
+        return await self.client.process(order_intent, self.risk_checker, source) is not None
+
+    def get_active_orders_count(self) -> int:
+        """Orders that may still trade."""
+        return len(self.client.ledger.working())
+
+    def get_order_status(self, intent_id: str) -> dict[str, Any] | None:
+        """The order of an intent as a report-like dict with everything so far, or None."""
+        state = self.client.get_order_state(intent_id)
+        return None if state is None else execution_report(state, "Status", state.reports)
+
+    # --- one record of the topic -------------------------------------------------------------------
+
+    async def _on_record(self, record: Any) -> None:
+        source = f"{record.topic}/{record.partition}@{record.offset}"
+        # While the gateway is away intents wait here; too old ones are denied when it is back.
+        await self.client.wait_ready()
+        try:
+            raw = decode(record.value)
+            await self.process_order_intent(raw, source=source)
+        except IntentError as error:
+            await asyncio.to_thread(self._bury, record, source, error)
+            return
+        state = self.client.get_order_state(raw["intent_id"])
+        if state is not None and state.denied is not None and state.denied.code == "SCHEMA_FROM_FUTURE":
+            await asyncio.to_thread(
+                self._bury, record, source, IntentError(state.denied.reason, code=state.denied.code)
+            )
+        await self.client.journal.durable(self.client.journal.last_seq)
+
+    def _bury(self, record: Any, source: str, error: IntentError) -> None:
+        """Send what cannot be an intent to the dead letters, its bytes untouched."""
+        log.error("A message at %s is no intent: %s It goes to %s.", source, error, DEAD_LETTERS)
+        if self._producer is None:
+            raise BusError(f"There is no producer for the dead letter of {source}.")
+        headers = [
+            ("topic", record.topic.encode()),
+            ("partition", str(record.partition).encode()),
+            ("offset", str(record.offset).encode()),
+            ("code", error.code.encode()),
+            ("reason", str(error).encode()),
+        ]
+        sent = self._producer.send(DEAD_LETTERS, value=record.value, key=record.key, headers=headers)
+        self._producer.flush(timeout=DEAD_LETTER_TIMEOUT)
+        sent.get(timeout=DEAD_LETTER_TIMEOUT)
+
+    def _wake_publisher(self, _event: AnyEvent, _state: OrderState, report: Report | None) -> None:
+        if report is not None and self._publisher is not None:
+            self._publisher.wake()
+
+    def _on_intake_failure(self, error: BaseException) -> None:
+        self.failure = error
+        self._stopped.set()

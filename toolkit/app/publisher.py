@@ -1,0 +1,97 @@
+"""
+Reports from the journal's outbox to the topic: at least once, in order, and never in trading's way.
+
+A report row is written in the same transaction as the fact it tells of; this thread sends the rows
+and marks them when the broker of the bus has taken them (hazard H47).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, Final
+
+from toolkit.bus.topics import REPORTS
+from toolkit.errors import JournalError
+from toolkit.journal.sqlite import SqliteJournal
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+SEND_TIMEOUT: Final = 30.0
+"""Seconds for one batch to be acknowledged."""
+RETRY_AFTER: Final = 1.0
+"""Seconds between attempts while the bus is not reachable."""
+
+
+class Publisher:
+    """
+    Sends unsent reports.
+
+    Args:
+        journal: whose outbox is sent.
+        producer: kafka-python's KafkaProducer, or the embedded bus's twin.
+    """
+
+    def __init__(self, journal: SqliteJournal, producer: Any) -> None:
+        self._journal = journal
+        self._producer = producer
+        self._taken_up_to = 0
+        """Outbox id up to which the bus has taken everything; marks on disk may lag behind."""
+        self._due = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="toolkit-publisher", daemon=True)
+
+    def start(self) -> None:
+        """Start to send, beginning with what an earlier run left."""
+        self._due.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new report."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Send what is left, as far as the bus takes it, and stop; blocks."""
+        self._stopping.set()
+        self._due.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            stopping = self._stopping.is_set()
+            try:
+                while self._send_batch():
+                    pass
+            except JournalError:
+                log.critical("Reports cannot be sent any more.", exc_info=True)
+                return
+            except Exception as error:  # noqa: BLE001 - whatever the bus raises, the rows stay and are tried again
+                log.warning("Reports could not be sent (%s); trying again in %g s.", error, RETRY_AFTER)
+                if stopping:
+                    return
+                self._stopping.wait(RETRY_AFTER)
+                self._due.set()
+            if stopping:
+                return
+
+    def _send_batch(self) -> bool:
+        """Send one batch; whether there may be more. Raises what the producer raises."""
+        self._journal.wait(self._journal.last_seq, SEND_TIMEOUT)
+        rows = self._journal.outbox(BATCH, after=self._taken_up_to)
+        if not rows:
+            return False
+        futures = [self._producer.send(REPORTS, value=row.body, key=row.key.encode()) for row in rows]
+        self._producer.flush(timeout=SEND_TIMEOUT)
+        taken: list[int] = []
+        try:
+            for row, future in zip(rows, futures, strict=True):
+                future.get(timeout=SEND_TIMEOUT)
+                taken.append(row.id)
+        finally:
+            if taken:
+                self._taken_up_to = taken[-1]
+                self._journal.mark_sent(taken)
+        return len(rows) == BATCH

@@ -1,0 +1,55 @@
+"""The orchestrator as a service: one process, metrics on a port, SIGINT and SIGTERM drain it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from toolkit.app.engine import Engine
+from toolkit.bus import choose
+from toolkit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """
+    Run until interrupted: what was taken from the bus is journaled, what is reported is published.
+
+    Raises:
+        ToolkitError: it cannot start, or had to stop.
+    """
+    logging.basicConfig(
+        level=settings.log_level,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    engine = Engine(settings, bus=choose.consumer_and_producer)
+    announcing = loop.create_task(_announce(engine, settings))
+    try:
+        await engine.run(stop)
+    finally:
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
+
+
+async def _announce(engine: Engine, settings: Settings) -> None:
+    """Serve metrics and say so once orders may be placed."""
+    await engine.wait_started()
+    if settings.prometheus_port:
+        engine.metrics.serve(settings.prometheus_port)
+    client = engine.client
+    account = f"{client.market.account} ({'paper' if client.paper else 'LIVE, not armed'})"
+    bus = settings.kafka_bootstrap_servers or f"embedded bus {settings.bus_path}"
+    # The one line that scripts wait for.
+    print(f"serving account {account} on {settings.ibkr_host}:{settings.ibkr_port}, {bus}", flush=True)

@@ -1,0 +1,77 @@
+"""What an execution client may be told, merged with what the environment says."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from toolkit.errors import ConfigError
+from toolkit.settings import Settings
+
+LIVE_PORTS: Final = frozenset({4001, 7496})
+
+
+class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """
+    What ``IBKRExecClient`` may be told; everything left out comes from the environment.
+
+    Attributes:
+        host, port, client_id, account: the gateway and who we are there.
+        read_only: place nothing; None: read-only unless paper.
+        home: folder of the journal.
+        max_messages_per_second: our budget; the broker closes the connection above 50.
+        intent_ttl_s: seconds an intent stays valid when it does not say itself.
+        max_order_quantity, max_gross_exposure: risk limits of orders placed without an orchestrator.
+    """
+
+    host: str
+    port: int
+    client_id: int
+    account: str
+    read_only: bool | None
+    home: Path
+    intent_ttl_s: float
+    max_order_quantity: Any
+    max_gross_exposure: Any
+    max_messages_per_second: float = 40.0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> ClientConfig:
+        """
+        Merge a config dict with the environment.
+
+        Raises:
+            ConfigError: a name is unknown or a value malformed.
+        """
+        for name in config:
+            if name not in cls.__struct_fields__:
+                near = difflib.get_close_matches(name, cls.__struct_fields__, 1)
+                hint = (
+                    f"did you mean {near[0]!r}?" if near else f"known are {', '.join(cls.__struct_fields__)}."
+                )
+                raise ConfigError(f"Client setting {name!r} is unknown; {hint}")
+        settings = Settings.load(
+            ibkr_host=config.get("host"),
+            ibkr_port=config.get("port"),
+            ibkr_client_id=config.get("client_id"),
+            ibkr_account=config.get("account"),
+            ibkr_read_only=config.get("read_only"),
+            toolkit_home=config.get("home"),
+            intent_ttl_s=config.get("intent_ttl_s"),
+        )
+        return cls(
+            host=settings.ibkr_host,
+            port=settings.ibkr_port,
+            client_id=settings.ibkr_client_id,
+            account=settings.ibkr_account,
+            read_only=settings.ibkr_read_only,
+            home=settings.toolkit_home,
+            intent_ttl_s=settings.intent_ttl_s,
+            max_order_quantity=config.get("max_order_quantity", settings.max_order_quantity),
+            max_gross_exposure=config.get("max_gross_exposure", settings.max_gross_exposure),
+            max_messages_per_second=float(config.get("max_messages_per_second", 40.0)),
+        )

@@ -1,0 +1,76 @@
+"""
+An intent in the broker's words: Contract and Order, every field explicit.
+
+Nothing is left to the gateway's presets (hazard H42): time in force, account, routing and the
+transmit flag are always sent as the intent says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ib_async import Contract, Order
+
+from toolkit.orders.contract import Instrument
+from toolkit.orders.intent import OrderIntent
+
+ORDER_TYPES: Final = {"MARKET": "MKT", "LIMIT": "LMT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
+"""Our order type -> the broker's."""
+
+
+def contract_query(intent: OrderIntent) -> Contract:
+    """What to ask contract details for."""
+    return Contract(
+        conId=intent.con_id,
+        symbol=intent.symbol,
+        secType=intent.sec_type,
+        lastTradeDateOrContractMonth=intent.expiry,
+        strike=0.0 if intent.strike is None else float(intent.strike),
+        right=intent.right,
+        multiplier="" if intent.multiplier is None else f"{intent.multiplier:f}",
+        exchange=intent.exchange,
+        primaryExchange=intent.primary_exchange,
+        currency=intent.currency,
+    )
+
+
+def contract(instrument: Instrument, exchange: str) -> Contract:
+    """The resolved contract, routed to ``exchange``."""
+    return Contract(
+        conId=instrument.con_id,
+        symbol=instrument.symbol,
+        secType=instrument.sec_type,
+        exchange=exchange,
+        primaryExchange=instrument.primary_exchange,
+        currency=instrument.currency,
+        localSymbol=instrument.local_symbol,
+        tradingClass=instrument.trading_class,
+    )
+
+
+def order(intent: OrderIntent, order_id: int, client_id: int, account: str) -> Order:
+    """
+    The order to place.
+
+    Prices and the quantity go as Decimals: the library writes them digit by digit as they are.
+    """
+    placed = Order(
+        orderId=order_id,
+        clientId=client_id,
+        action=intent.direction,
+        orderType=ORDER_TYPES[intent.order_type],
+        tif=intent.tif,
+        account=account,
+        orderRef=intent.intent_id,
+        outsideRth=intent.outside_rth,
+        transmit=True,
+        openClose="O",
+        origin=0,
+        exemptCode=-1,
+    )
+    placed.totalQuantity = intent.quantity  # type: ignore[assignment]  # written as text, digit by digit
+    if intent.limit_price is not None:
+        placed.lmtPrice = intent.limit_price
+    if intent.stop_price is not None:
+        placed.auxPrice = intent.stop_price
+    return placed

@@ -1,0 +1,367 @@
+"""
+The broker's raw callbacks, each turned into one frozen event and handed over; nothing else.
+
+The library's own trade book is never consulted: it marks live orders cancelled on informational
+codes and forgets fills on a disconnect (hazards H1, H8). What the library would swallow, a message
+it cannot decode, is handed over as a failure instead (hazard H9).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order
+from ib_async import OrderState as BrokerOrderState
+from ib_async.decoder import Decoder
+
+from toolkit.orders.events import AnyEvent, CommissionCharged, Executed, StatusReported
+
+log = logging.getLogger(__name__)
+
+UNSET: Final = 1.7976931348623157e308
+"""How the broker writes "no number"."""
+_LIQUIDITY: Final = {1: "add", 2: "remove", 3: "routed"}
+
+
+class Broker(Protocol):
+    """Who hears the callbacks: the execution client."""
+
+    def intent_of(self, client_id: int | None, order_id: int, perm_id: int, order_ref: str) -> str | None:
+        """The intent behind a broker order, None for an order that is not ours."""
+
+    def intent_of_execution(self, exec_id: str) -> str | None:
+        """The intent behind an execution id, None when it is not known (yet)."""
+
+    def record(self, event: AnyEvent) -> None:
+        """Take one fact about one of our orders."""
+
+    def on_error(self, request_id: int, code: int, text: str) -> None:
+        """Take one message of the error channel."""
+
+    def on_foreign_execution(self, contract: Contract, execution: Execution) -> None:
+        """Take a fill that belongs to none of our orders."""
+
+    def on_reply(self, name: str, *values: Any) -> None:
+        """Take an answer to a request, or a push of account or market data."""
+
+    def on_decode_failure(self, error: BaseException | None, message: str) -> None:
+        """Take note that a message was lost because it could not be read."""
+
+    def on_disconnected(self) -> None:
+        """Take note that the socket is gone."""
+
+
+class IBKRExecutionWrapper:
+    """
+    Callback handler: raw callbacks in, immutable events out.
+
+    Args:
+        broker: who hears them.
+        clock: gives the time at which a message is learnt, UTC.
+    """
+
+    defaultTimezone = UTC
+    """The library converts times into this zone."""
+
+    def __init__(self, broker: Broker, clock: Callable[[], datetime]) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._early_commissions: dict[str, CommissionReport] = {}
+        """execution root -> commission that came before its execution"""
+
+    # --- connection
+
+    def connectAck(self) -> None:
+        """The handshake is done; ids and accounts follow."""
+
+    def connectionClosed(self) -> None:
+        """The socket is gone."""
+        self._broker.on_disconnected()
+
+    def setEventsDone(self) -> None:
+        """The library asks its own trade book to close; there is none."""
+
+    def nextValidId(self, orderId: int) -> None:
+        """The lowest order id that the gateway takes."""
+        self._broker.on_reply("nextValidId", orderId)
+
+    def managedAccounts(self, accountsList: str) -> None:
+        """The accounts behind this connection, separated by commas."""
+        self._broker.on_reply("managedAccounts", [name for name in accountsList.split(",") if name])
+
+    # --- orders
+
+    def orderStatus(
+        self,
+        orderId: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        avgFillPrice: float,
+        permId: int,
+        parentId: int,
+        lastFillPrice: float,
+        clientId: int,
+        whyHeld: str,
+        mktCapPrice: float = 0.0,
+    ) -> None:
+        """An order's status changed, or is repeated."""
+        intent_id = self._broker.intent_of(clientId, orderId, permId, "")
+        if intent_id is None:
+            return
+        self._broker.record(
+            StatusReported(
+                intent_id=intent_id,
+                at=self._clock(),
+                word=status,
+                perm_id=permId,
+                filled=decimal(filled),
+                why_held=whyHeld,
+            )
+        )
+
+    def openOrder(self, orderId: int, contract: Contract, order: Order, orderState: BrokerOrderState) -> None:
+        """An order as the broker holds it; its status is evidence like any other."""
+        if order.whatIf:
+            self._broker.on_reply("whatIf", orderId, orderState)
+            return
+        self._broker.on_reply("openOrder", orderId, contract, order, orderState)
+        intent_id = self._broker.intent_of(order.clientId, orderId, order.permId, order.orderRef)
+        if intent_id is not None:
+            self._broker.record(
+                StatusReported(
+                    intent_id=intent_id, at=self._clock(), word=orderState.status, perm_id=order.permId
+                )
+            )
+
+    def openOrderEnd(self) -> None:
+        """The open orders asked for are complete."""
+        self._broker.on_reply("openOrderEnd")
+
+    def completedOrder(self, contract: Contract, order: Order, orderState: BrokerOrderState) -> None:
+        """A finished order of the day; it has neither order id nor trustworthy quantities."""
+        intent_id = self._broker.intent_of(None, 0, order.permId, order.orderRef)
+        if intent_id is not None and orderState.status in ("Cancelled", "ApiCancelled", "Inactive"):
+            self._broker.record(
+                StatusReported(
+                    intent_id=intent_id, at=self._clock(), word=orderState.status, perm_id=order.permId
+                )
+            )
+
+    def completedOrdersEnd(self) -> None:
+        """The completed orders asked for are complete."""
+        self._broker.on_reply("completedOrdersEnd")
+
+    def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
+        """An execution, live (``reqId`` -1) or in answer to a request."""
+        intent_id = self._broker.intent_of(
+            execution.clientId, execution.orderId, execution.permId, execution.orderRef
+        )
+        if intent_id is None:
+            self._broker.on_foreign_execution(contract, execution)
+            return
+        time_text = getattr(execution, "time_text", "")
+        self._broker.record(
+            Executed(
+                intent_id=intent_id,
+                at=self._clock(),
+                exec_id=execution.execId,
+                shares=decimal(execution.shares),
+                price=decimal(execution.price),
+                side=execution.side,
+                exchange=execution.exchange,
+                time=parse_time(time_text),
+                time_text=time_text,
+                perm_id=execution.permId,
+                liquidity=_LIQUIDITY.get(int(execution.lastLiquidity or 0), ""),
+                recovered=reqId != -1,
+            )
+        )
+        early = self._early_commissions.pop(execution.execId, None)
+        if early is not None:
+            self.commissionReport(early)
+
+    def execDetailsEnd(self, reqId: int) -> None:
+        """The executions asked for are complete."""
+        self._broker.on_reply("execDetailsEnd", reqId)
+
+    def commissionReport(self, commissionReport: CommissionReport) -> None:
+        """Commission of one execution; kept when it comes before its execution (hazard H39)."""
+        intent_id = self._broker.intent_of_execution(commissionReport.execId)
+        if intent_id is None:
+            self._early_commissions[commissionReport.execId] = commissionReport
+            return
+        self._broker.record(
+            CommissionCharged(
+                intent_id=intent_id,
+                at=self._clock(),
+                exec_id=commissionReport.execId,
+                commission=_known(commissionReport.commission),
+                currency=commissionReport.currency,
+                realized_pnl=_money(commissionReport.realizedPNL),
+            )
+        )
+
+    def error(self, reqId: int, errorCode: int, errorString: str, advancedOrderRejectJson: str = "") -> None:
+        """A message of the error channel, which also carries notices."""
+        self._broker.on_error(reqId, errorCode, errorString)
+
+    # --- account and contracts
+
+    def position(self, account: str, contract: Contract, posn: float, avgCost: float) -> None:
+        """A position of one account."""
+        self._broker.on_reply("position", account, contract, decimal(posn), decimal(avgCost))
+
+    def positionEnd(self) -> None:
+        """The positions asked for are complete."""
+        self._broker.on_reply("positionEnd")
+
+    def updatePortfolio(
+        self,
+        contract: Contract,
+        posn: float,
+        marketPrice: float,
+        marketValue: float,
+        averageCost: float,
+        unrealizedPNL: float,
+        realizedPNL: float,
+        account: str,
+    ) -> None:
+        """A position with the broker's own mark, money in account currency."""
+        self._broker.on_reply(
+            "updatePortfolio",
+            account,
+            contract,
+            decimal(posn),
+            decimal(marketPrice),
+            decimal(averageCost),
+            decimal(unrealizedPNL),
+            decimal(realizedPNL),
+        )
+
+    def updateAccountValue(self, key: str, val: str, currency: str, account: str) -> None:
+        """One figure of the account."""
+        self._broker.on_reply("updateAccountValue", account, key, val, currency)
+
+    def accountDownloadEnd(self, account: str) -> None:
+        """The account's figures are complete."""
+        self._broker.on_reply("accountDownloadEnd", account)
+
+    def contractDetails(self, reqId: int, contractDetails: ContractDetails) -> None:
+        """One contract that fits a question."""
+        self._broker.on_reply("contractDetails", reqId, contractDetails)
+
+    def contractDetailsEnd(self, reqId: int) -> None:
+        """The contracts that fit a question are complete."""
+        self._broker.on_reply("contractDetailsEnd", reqId)
+
+    def currentTime(self, time: int) -> None:
+        """The broker's clock, seconds since 1970."""
+        self._broker.on_reply("currentTime", time)
+
+    # --- market data
+
+    def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
+        """A price and the size that stands behind it."""
+        self._broker.on_reply("tick", reqId, tickType, decimal(price), decimal(size))
+
+    def tickSize(self, reqId: int, tickType: int, size: float) -> None:
+        """A size alone."""
+        self._broker.on_reply("tick", reqId, tickType, None, decimal(size))
+
+
+class OrderDecoder(Decoder):
+    """
+    The library's decoder, without the two ways in which it loses a fill.
+
+    It reads an execution's time before anything else and drops the whole execution when it cannot
+    (hazard H9): here the time is taken out first and read by ``parse_time``. And it only logs a
+    message that it cannot decode: here that is handed over.
+    """
+
+    _TIME: Final = 15
+    """Place of the time in execDetails at every supported server version."""
+    _ANY_TIME: Final = "19700101 00:00:00 UTC"
+
+    def __init__(self, wrapper: IBKRExecutionWrapper, server_version: int, broker: Broker) -> None:
+        super().__init__(wrapper, server_version)  # type: ignore[arg-type]  # it calls what it needs by name
+        self.logger = _Alarm(broker)  # type: ignore[assignment]
+
+    def execDetails(self, fields: list[str]) -> None:
+        """Decode an execution, whatever its time looks like."""
+        time_text, fields[self._TIME] = fields[self._TIME], self._ANY_TIME
+        handler, self.wrapper = self.wrapper, _WithTime(self.wrapper, time_text)  # type: ignore[assignment]
+        try:
+            super().execDetails(fields)  # type: ignore[no-untyped-call]
+        finally:
+            self.wrapper = handler
+
+
+class _WithTime:
+    """Passes one execution on with the broker's own time text attached."""
+
+    defaultTimezone = UTC
+
+    def __init__(self, wrapper: Any, time_text: str) -> None:
+        self._wrapper = wrapper
+        self._time_text = time_text
+
+    def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
+        execution.time_text = self._time_text  # type: ignore[attr-defined]
+        self._wrapper.execDetails(reqId, contract, execution)
+
+
+class _Alarm:
+    """Stands where the decoder logs what it could not decode."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def exception(self, message: str) -> None:
+        self._broker.on_decode_failure(sys.exc_info()[1], message)
+
+
+def decimal(value: float) -> Decimal:
+    """A number off the wire, exactly as it was written there; "no number" becomes 0."""
+    if value == UNSET:
+        return Decimal(0)
+    whole = int(value)
+    return Decimal(whole) if whole == value else Decimal(repr(value))
+
+
+def _money(value: float) -> Decimal | None:
+    """A sum of money, None when the broker has none to tell."""
+    return None if value == UNSET else decimal(value)
+
+
+def _known(commission: float) -> Decimal | None:
+    """A commission, None while pending; -1 says so too, a rebate is any other negative (hazard H39)."""
+    return None if commission == -1 else _money(commission)
+
+
+_TIME_FORMS: Final = re.compile(r"(\d{8})[ -]+(\d\d:\d\d:\d\d)(?: +(\S.*))?")
+
+
+def parse_time(text: str) -> datetime | None:
+    """
+    An execution's time in UTC, None when it cannot be read (hazard H9).
+
+    Known forms: ``yyyymmdd HH:MM:SS zone``, the same without a zone or with two blanks, and
+    ``yyyymmdd-HH:MM:SS``. Without a zone the time is taken as UTC.
+    """
+    found = _TIME_FORMS.fullmatch(text.strip())
+    if found is None:
+        return None
+    day, clock, zone = found.groups()
+    try:
+        naive = datetime.strptime(day + clock, "%Y%m%d%H:%M:%S")  # noqa: DTZ007  # the zone follows
+        return naive.replace(tzinfo=ZoneInfo(zone) if zone else UTC).astimezone(UTC)
+    except (ValueError, ZoneInfoNotFoundError):
+        return None

@@ -1,0 +1,221 @@
+"""
+What risk needs to know beyond the orders: contracts, quotes, positions and account figures.
+
+A plain memory of the broker's pushes, kept by the execution client; no sockets here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from ib_async import Contract, ContractDetails
+from msgspec.structs import replace
+
+from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.intent import OrderIntent
+from toolkit.orders.ledger import OrderLedger
+from toolkit.orders.state import OrderState
+
+NO_QUOTE: Final = Quote()
+
+_SIDES: Final = {
+    1: ("bid", "bid_size"),
+    2: ("ask", "ask_size"),
+    0: ("", "bid_size"),
+    3: ("", "ask_size"),
+    66: ("bid", "bid_size"),
+    67: ("ask", "ask_size"),
+    69: ("", "bid_size"),
+    70: ("", "ask_size"),
+}
+"""Tick type (live, then delayed) -> the side of the quote it sets: (price field, size field)"""
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One position as the broker reports it.
+
+    Attributes:
+        quantity: signed, in units of the contract.
+        average_cost: per unit, in the contract's currency.
+        mark: the broker's market price; None until it told one.
+        unrealized_pnl, realized_pnl: account currency; None until told.
+    """
+
+    account: str
+    instrument: Instrument
+    quantity: Decimal
+    average_cost: Decimal
+    mark: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    realized_pnl: Decimal | None = None
+
+
+class MarketBook:
+    """
+    Contracts, quotes, positions and account figures; satisfies ``toolkit.risk.exposure.Book``.
+
+    Args:
+        ledger: whose working orders count as exposure.
+    """
+
+    def __init__(self, ledger: OrderLedger) -> None:
+        self._ledger = ledger
+        self._instruments: dict[int, Instrument] = {}
+        """contract number -> contract"""
+        self._resolved: dict[tuple[object, ...], Instrument] = {}
+        """what an intent says about its contract -> contract"""
+        self._quotes: dict[int, Quote] = {}
+        self._positions: dict[tuple[str, int], Position] = {}
+        """(account, contract number) -> position"""
+        self.values: dict[tuple[str, str], tuple[str, str]] = {}
+        """(account, key) -> (value, currency), as the broker writes them"""
+        self.account = ""
+
+    # --- what risk asks
+
+    @property
+    def currency(self) -> str:
+        """Currency of the account's net liquidation value, ``""`` until it is told."""
+        return self.values.get((self.account, "NetLiquidation"), ("", ""))[1]
+
+    def positions(self) -> Mapping[int, Decimal]:
+        """Contract number -> signed position over all accounts, in units of the contract."""
+        totals: dict[int, Decimal] = {}
+        for (_, con_id), position in self._positions.items():
+            totals[con_id] = totals.get(con_id, Decimal(0)) + position.quantity
+        return totals
+
+    def working(self) -> Iterable[OrderState]:
+        """Orders that may still trade."""
+        return self._ledger.working()
+
+    def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
+        """The contract that a raw intent names, None while it is not resolved."""
+        number = intent.get("con_id")
+        if number:
+            return self._instruments.get(number)
+        return self._resolved.get(_key(*(intent.get(name) or default for name, default in _IDENTITY.items())))
+
+    def by_number(self, con_id: int) -> Instrument | None:
+        """The contract with this number, None while it is not known."""
+        return self._instruments.get(con_id)
+
+    def quote(self, con_id: int) -> Quote:
+        """The latest quote; its sides are None while there is none."""
+        return self._quotes.get(con_id, NO_QUOTE)
+
+    def mark(self, con_id: int) -> Decimal | None:
+        """Mid of the quote, else the broker's own mark of a position; price units."""
+        mid = self.quote(con_id).mid
+        if mid is not None:
+            return mid
+        marks = (p.mark for (_, number), p in self._positions.items() if number == con_id)
+        return next((mark for mark in marks if mark), None)
+
+    # --- what the broker tells
+
+    def find(self, intent: OrderIntent) -> Instrument | None:
+        """The contract that an intent names, None while it is not resolved."""
+        if intent.con_id:
+            return self._instruments.get(intent.con_id)
+        return self._resolved.get(_key(*(getattr(intent, name) for name in _IDENTITY)))
+
+    def learn(self, intent: OrderIntent, details: ContractDetails) -> Instrument:
+        """Remember what an intent's contract turned out to be."""
+        found = instrument_of(details.contract, details)
+        self._instruments[found.con_id] = found
+        if not intent.con_id:
+            self._resolved[_key(*(getattr(intent, name) for name in _IDENTITY))] = found
+        return found
+
+    def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
+        """Apply one tick to the quote; a price of 0 or below means that side is gone."""
+        price_field, size_field = _SIDES.get(tick_type, ("", ""))
+        if not size_field:
+            return
+        changes: dict[str, Decimal | None] = {size_field: size}
+        if price_field and price is not None:
+            changes[price_field] = price if price > 0 else None
+        self._quotes[con_id] = replace(self.quote(con_id), **changes)
+
+    def hold(self, account: str, contract: Contract, quantity: Decimal, average_cost: Decimal) -> None:
+        """Apply one position message."""
+        self._update(account, contract, quantity=quantity, average_cost=average_cost)
+
+    def value(
+        self,
+        account: str,
+        contract: Contract,
+        quantity: Decimal,
+        mark: Decimal,
+        average_cost: Decimal,
+        unrealized: Decimal,
+        realized: Decimal,
+    ) -> None:
+        """Apply one portfolio message: a position with its mark and profit."""
+        self._update(
+            account,
+            contract,
+            quantity=quantity,
+            average_cost=average_cost,
+            mark=mark,
+            unrealized_pnl=unrealized,
+            realized_pnl=realized,
+        )
+
+    def forget_quote(self, con_id: int) -> None:
+        """Drop a quote that nobody keeps fresh any more."""
+        self._quotes.pop(con_id, None)
+
+    def held(self) -> list[Position]:
+        """Every position message's latest word, flat ones included."""
+        return list(self._positions.values())
+
+    def _update(self, account: str, contract: Contract, **changes: Any) -> None:
+        instrument = self._instruments.setdefault(contract.conId, instrument_of(contract))
+        key = (account, contract.conId)
+        before = self._positions.get(key)
+        self._positions[key] = (
+            Position(account=account, instrument=instrument, **changes)
+            if before is None
+            else replace(before, **changes)
+        )
+
+
+def instrument_of(contract: Contract | None, details: ContractDetails | None = None) -> Instrument:
+    """The broker's contract (and details, when there are any) as ours."""
+    assert contract is not None
+    return Instrument(
+        con_id=contract.conId,
+        symbol=contract.symbol,
+        sec_type=contract.secType,
+        currency=contract.currency,
+        exchange=contract.exchange or "SMART",
+        primary_exchange=contract.primaryExchange,
+        local_symbol=contract.localSymbol,
+        trading_class=contract.tradingClass,
+        multiplier=Decimal(contract.multiplier or "1"),
+        min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
+    )
+
+
+_IDENTITY: Final[Mapping[str, object]] = {
+    "symbol": "",
+    "sec_type": "STK",
+    "exchange": "SMART",
+    "primary_exchange": "",
+    "currency": "USD",
+    "expiry": "",
+    "strike": None,
+    "right": "",
+    "multiplier": None,
+}
+"""What identifies an intent's contract without a number, with the defaults of an intent."""
+
+
+def _key(*parts: object) -> tuple[object, ...]:
+    return tuple(None if part is None else str(part) for part in parts)

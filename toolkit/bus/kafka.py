@@ -1,0 +1,129 @@
+"""
+Kafka's consumer and producer with the settings that losing no intent and no report takes.
+
+Bytes go in and out: a deserializer that raises would freeze the consumer, so parsing is ours. The
+consumer commits only when told to and starts a new group at the earliest record; the producer is
+idempotent and counts a record as sent when all in-sync replicas have it.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from toolkit.bus.topics import TOPICS
+from toolkit.errors import BusError
+
+CONNECT_S: Final = 10.0
+"""How long a new client tries to reach a broker."""
+
+
+def consumer(bootstrap: str, topic: str, group: str, *, connect_s: float = CONNECT_S) -> KafkaConsumer:
+    """
+    A member of a consumer group.
+
+    Args:
+        bootstrap: ``host:port``, several separated by commas.
+        topic: what to read.
+        group: whose committed offsets to go on from.
+        connect_s: seconds to try to reach a broker.
+
+    Raises:
+        BusError: no broker answers.
+    """
+    with _reaching(bootstrap, connect_s):
+        return KafkaConsumer(
+            topic,
+            bootstrap_servers=_servers(bootstrap),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            bootstrap_timeout_ms=connect_s * 1000,
+        )
+
+
+def producer(bootstrap: str, *, connect_s: float = CONNECT_S) -> KafkaProducer:
+    """
+    A producer that may be shared by threads; arguments and errors as ``consumer``.
+
+    Raises:
+        BusError: no broker answers.
+    """
+    with _reaching(bootstrap, connect_s):
+        return KafkaProducer(
+            bootstrap_servers=_servers(bootstrap),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            bootstrap_timeout_ms=connect_s * 1000,
+        )
+
+
+def ensure_topics(
+    bootstrap: str,
+    topics: Iterable[str] = TOPICS,
+    *,
+    partitions: int = 1,
+    connect_s: float = CONNECT_S,
+) -> None:
+    """
+    Create the topics that do not exist yet, replicated as the broker's default says.
+
+    Raises:
+        BusError: no broker answers, or it does not let us.
+    """
+    with (
+        _reaching(bootstrap, connect_s),
+        closing(
+            KafkaAdminClient(bootstrap_servers=_servers(bootstrap), bootstrap_timeout_ms=connect_s * 1000)
+        ) as admin,
+    ):
+        for topic in sorted(set(topics) - set(admin.list_topics())):
+            try:
+                admin.create_topics({topic: {"num_partitions": partitions}}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                # Another process made it since we looked.
+                continue
+
+
+@contextmanager
+def _reaching(bootstrap: str, connect_s: float) -> Iterator[None]:
+    try:
+        _wait_for_listener(_servers(bootstrap), connect_s)
+        yield
+    except (KafkaError, OSError, ValueError) as error:
+        raise BusError(
+            f"Kafka at {bootstrap} cannot be used ({type(error).__name__}: {error}); start it, correct "
+            "KAFKA_BOOTSTRAP_SERVERS, or leave that empty to use the embedded bus."
+        ) from error
+
+
+def _wait_for_listener(servers: list[str], timeout: float) -> None:
+    """Return when one of the servers listens; a client that is made before leaks its sockets."""
+    deadline = time.monotonic() + timeout
+    while True:
+        for server in servers:
+            host, _, port = server.rpartition(":")
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout).close()
+            except OSError as error:
+                refusal = error
+            else:
+                return
+        if time.monotonic() > deadline:
+            raise refusal
+        time.sleep(0.1)
+
+
+def _servers(bootstrap: str) -> list[str]:
+    servers = [server.strip() for server in bootstrap.split(",") if server.strip()]
+    if not all(re.fullmatch(r".+:\d+", server) for server in servers) or not servers:
+        raise ValueError("name it as host:port, several separated by commas")
+    return servers

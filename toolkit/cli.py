@@ -1,0 +1,224 @@
+"""
+The command line: parse, call, print.
+
+Heavy imports happen inside the commands, so that ``toolkit --help`` answers at once. A mistake of
+the user ends in one sentence on stderr and an exit code, never in a traceback.
+
+Exit codes: 0 done, 1 a check or a runbook failed, 2 usage or configuration, 3 cannot connect.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.settings import Settings
+
+FAILED: Final = 1
+USAGE: Final = 2
+CANNOT_CONNECT: Final = 3
+
+
+class _Group(click.Group):
+    """Turns our own errors into a sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ToolkitError as error:
+            click.echo(str(error), err=True)
+            sys.exit(_exit_code(error))
+
+
+def _exit_code(error: ToolkitError) -> int:
+    match error:
+        case ConfigError() | IntentError():
+            return USAGE
+        case NotConnectedError() | BusError() | GatewayError():
+            return CANNOT_CONNECT
+    return FAILED
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="toolkit")
+def main() -> None:
+    """From a notebook idea to real orders at Interactive Brokers."""
+
+
+@main.command()
+@click.option("--seed", default=2026, show_default=True, help="Seed of the market and of the intents.")
+def demo(seed: int) -> None:
+    """Watch a paper-trading day happen, with nothing else installed."""
+    from toolkit.demo import run_demo
+
+    sys.exit(run_demo(_settings(), seed=seed))
+
+
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def gateway(options: tuple[str, ...]) -> None:
+    """Run a paper gateway: a simulated broker for any TWS API client."""
+    from toolkit.gateway.command import gateway as command
+
+    command.main(list(options), prog_name="toolkit gateway")
+
+
+@main.command()
+@click.option("--host", help="Gateway to connect to [IBKR_HOST].")
+@click.option("--port", type=int, help="Its API port [IBKR_PORT].")
+@click.option("--client-id", type=int, help="Our id there [IBKR_CLIENT_ID].")
+def serve(host: str | None, port: int | None, client_id: int | None) -> None:
+    """Run the order orchestrator as a service, until it is interrupted."""
+    from toolkit.app.service import serve as run_service
+
+    run_service(_settings(ibkr_host=host, ibkr_port=port, ibkr_client_id=client_id))
+
+
+@main.command()
+@click.argument("runbook")
+@click.option(
+    "-p", "--param", nargs=2, multiple=True, metavar="NAME VALUE", help="One parameter; repeatable."
+)
+@click.option("--html/--no-html", default=True, show_default=True, help="Write an HTML report.")
+def run(runbook: str, param: tuple[tuple[str, str], ...], html: bool) -> None:
+    """Run one runbook: a notebook with parameters, checks and an honest exit code."""
+    from toolkit import runbooks
+
+    result = runbooks.run(runbook, dict(_once(param)), settings=_settings(), html=html)
+    click.echo(f"{result.outcome}: {result.notebook}")
+    if result.html is not None:
+        click.echo(f"report: {result.html}")
+    sys.exit(result.exit_code)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--partial", is_flag=True, help="Submit the good rows of a file that has bad ones.")
+def submit(file: Path, partial: bool) -> None:
+    """Put intents from a CSV, JSON lines or Parquet FILE on the bus."""
+    from datetime import UTC, datetime, timedelta
+
+    from toolkit.app.files import as_message, read_intents
+
+    settings = _settings()
+    intents, bad = read_intents(file, now=datetime.now(UTC), ttl=timedelta(seconds=settings.intent_ttl_s))
+    for row in bad:
+        click.echo(f"{row.where}: {row.reason}", err=True)
+    if bad and not partial:
+        raise ConfigError(
+            f"{len(bad)} of {len(bad) + len(intents)} rows are bad, so nothing was submitted; "
+            "correct them, or use --partial."
+        )
+    _send(settings, [(intent.strategy_id or intent.intent_id, as_message(intent)) for intent in intents])
+    click.echo(f"{len(intents)} intents submitted.")
+    sys.exit(USAGE if bad else 0)
+
+
+@main.command()
+@click.argument("intent_id")
+def cancel(intent_id: str) -> None:
+    """Ask the running service to cancel the order of INTENT_ID."""
+    import uuid
+
+    import msgspec
+
+    settings = _settings()
+    with _journal(settings) as journal:
+        state = journal.states().get(intent_id)
+    if state is None:
+        raise ConfigError(f"The journal {settings.journal_path} has no intent {intent_id}.")
+    if state.final:
+        raise ConfigError(f"The order of {intent_id} is {state.status.value} already.")
+    message = {
+        "intent_id": f"cancel-{uuid.uuid4().hex[:12]}",
+        "action": "CANCEL",
+        "target_intent_id": intent_id,
+    }
+    _send(settings, [(state.intent.strategy_id if state.intent else intent_id, msgspec.json.encode(message))])
+    click.echo(f"Cancel of {intent_id} requested; its reports will say what came of it.")
+
+
+def _table_command(name: str, text: str) -> None:
+    """Register one command that prints a table from the journal."""
+
+    @main.command(name, help=text)
+    @click.option("--csv", "form", flag_value="csv", help="Comma separated, with a header.")
+    @click.option("--json", "form", flag_value="json", help="JSON lines.")
+    def command(form: str | None) -> None:
+        with _journal(_settings()) as journal:
+            _print(_frame(name, journal), form)
+
+
+_table_command("orders", "Every order in the journal.")
+_table_command("fills", "Every execution in the journal, with its commission.")
+_table_command("reports", "Every execution report in the journal.")
+_table_command("positions", "Positions that the journal's fills add up to.")
+
+
+def _frame(name: str, journal: Any) -> pd.DataFrame:
+    from toolkit.reports import frames, positions
+
+    match name:
+        case "orders":
+            return frames.orders_frame(journal.states().values())
+        case "fills":
+            return frames.fills_frame(journal.states().values())
+        case "reports":
+            return frames.reports_frame(journal.reports())
+    return positions.positions_frame(journal.states().values())
+
+
+def _print(frame: pd.DataFrame, form: str | None) -> None:
+    if form == "csv":
+        click.echo(frame.to_csv(), nl=False)
+    elif form == "json":
+        if len(frame):
+            click.echo(frame.reset_index().to_json(orient="records", lines=True, date_format="iso"), nl=False)
+    elif frame.empty:
+        click.echo("Nothing yet.")
+    else:
+        click.echo(frame.to_string(na_rep="-"))
+
+
+def _journal(settings: Settings) -> Any:
+    from toolkit.journal.reader import JournalReader
+
+    return JournalReader(settings.journal_path)
+
+
+def _settings(**changes: Any) -> Settings:
+    from toolkit.settings import Settings
+
+    return Settings.load(**changes)
+
+
+def _send(settings: Settings, messages: Iterable[tuple[str, bytes]]) -> None:
+    """Put messages on ``order_intents`` and wait until the bus has them."""
+    from toolkit.bus.choose import producer
+    from toolkit.bus.topics import INTENTS
+
+    bus = producer(settings)
+    try:
+        sent = [bus.send(INTENTS, value=body, key=key.encode()) for key, body in messages]
+        bus.flush(timeout=30)
+        for future in sent:
+            future.get(timeout=30)
+    finally:
+        bus.close()
+
+
+def _once(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"Parameter {twice!r} is given more than once.")
+    return pairs

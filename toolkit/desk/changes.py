@@ -1,0 +1,91 @@
+"""Which orders changed: told in the engine's thread, awaited in any other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from toolkit.errors import NotConnectedError
+from toolkit.orders.events import AnyEvent
+from toolkit.orders.ledger import Report
+from toolkit.orders.state import OrderState
+
+COMMISSION_GRACE: Final = 1.0
+"""Seconds that the commissions of filled orders are waited for."""
+LOOK_AGAIN: Final = 0.5
+"""Seconds after which who waits looks whether the engine still lives."""
+MOST_SHOWN: Final = 10
+"""Open orders that one error spells out."""
+
+
+class Changes:
+    """A ledger listener that remembers intent ids until somebody takes them."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._intent_ids: set[str] = set()
+        self._woken = False
+
+    def __call__(self, event: AnyEvent, _state: OrderState, _report: Report | None) -> None:
+        """Remember one change."""
+        with self._condition:
+            self._intent_ids.add(event.intent_id)
+            self._condition.notify_all()
+
+    def wake(self) -> None:
+        """Let ``take`` return now, though nothing changed."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
+
+    def take(self, timeout: float) -> set[str]:
+        """The intents that changed since the last call, after at most ``timeout`` seconds."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._intent_ids or self._woken, timeout)
+            taken, self._intent_ids, self._woken = self._intent_ids, set(), False
+            return taken
+
+
+def wait_until_final(
+    intent_ids: Sequence[str],
+    order: Callable[[str], OrderState],
+    changes: Changes,
+    alive: Callable[[], bool],
+    timeout: float,
+) -> None:
+    """
+    Wait until every order is filled, cancelled or refused; then a moment for commissions.
+
+    Args:
+        intent_ids: the orders.
+        order: gives the state of one as it stands.
+        changes: hears of every change from before this call.
+        alive: whether changes can still come.
+        timeout: seconds.
+
+    Raises:
+        TimeoutError: some are still open; names them.
+        NotConnectedError: some are still open, and the engine has stopped.
+    """
+    deadline = time.monotonic() + timeout
+    left = list(intent_ids)
+    while left := [intent_id for intent_id in left if not order(intent_id).final]:
+        if not alive():
+            raise NotConnectedError("The engine has stopped; connect again to learn how the orders ended.")
+        patience = deadline - time.monotonic()
+        if patience <= 0:
+            told = ", ".join(f"{one} ({order(one).status.value})" for one in left[:MOST_SHOWN])
+            more = ", ..." if len(left) > MOST_SHOWN else ""
+            raise TimeoutError(
+                f"{len(left)} of {len(intent_ids)} orders are still open after {timeout:g} s: {told}{more}."
+            )
+        changes.take(min(LOOK_AGAIN, patience))
+    deadline = time.monotonic() + COMMISSION_GRACE
+    while any(_owes_commission(order(one)) for one in intent_ids) and time.monotonic() < deadline and alive():
+        changes.take(deadline - time.monotonic())
+
+
+def _owes_commission(state: OrderState) -> bool:
+    return bool(state.executions) and state.known_commission is None

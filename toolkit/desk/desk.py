@@ -1,0 +1,386 @@
+"""
+The desk: connect, buy, sell, and see what happened, from a notebook or any other Python.
+
+Nothing here runs in the caller's event loop: the engine has its own thread, so a busy cell never
+keeps a fill from being heard, and no loop is ever nested in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import warnings
+import weakref
+from collections.abc import Hashable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pandas as pd
+
+from toolkit.app.engine import Engine
+from toolkit.desk import intents, practice
+from toolkit.desk.changes import Changes, wait_until_final
+from toolkit.desk.submission import Submission
+from toolkit.desk.view import ANSWER_TIMEOUT, View
+from toolkit.errors import ConfigError, IntentError, NotConnectedError
+from toolkit.orders.intent import parse, readable_id
+from toolkit.reports.frames import orders_frame
+from toolkit.settings import Settings
+
+if TYPE_CHECKING:
+    from toolkit.desk.blotter import Blotter
+    from toolkit.gateway import PaperGateway
+
+ORDER_TIME: Final = 0.1
+"""Seconds more that the engine has to answer for every order of a frame; the broker takes 50 a second."""
+
+_open: weakref.WeakValueDictionary[Path, Desk] = weakref.WeakValueDictionary()
+"""folder of the journal -> the desk of this process that owns it"""
+
+
+def connect(
+    gateway: str | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    client_id: int | None = None,
+    account: str | None = None,
+    home: str | Path | None = None,
+    **options: Any,
+) -> Desk:
+    """
+    Connect to a gateway, and learn what happened while we were away.
+
+    A second call with the same journal, as when a cell is run again, closes the first desk and takes
+    its place; orders at the broker stay as they are.
+
+    Args:
+        gateway: None for the gateway of the settings; ``"paper"`` to start a paper gateway of our own
+            in this process, with a fresh account and journal, which ends with the desk.
+        host: instead of IBKR_HOST.
+        port: instead of IBKR_PORT.
+        client_id: instead of IBKR_CLIENT_ID.
+        account: instead of IBKR_ACCOUNT.
+        home: folder of the journal, instead of TOOLKIT_HOME.
+        options: other settings by name (``max_order_quantity``, ``intent_ttl_s``, ...), options of the
+            client (``max_messages_per_second``), and for ``"paper"`` those of the gateway (``seed``,
+            ``quotes``, ``speed``, ``latency_ms``, ``hours``, ``cash``).
+
+    Raises:
+        NotConnectedError: the gateway cannot be reached or refused us; says what to do.
+        ConfigError: a setting or option is wrong.
+        JournalError: the journal cannot be opened, or another process owns it.
+    """
+    if gateway not in (None, "paper"):
+        raise ConfigError(f'The gateway is {gateway!r}; say "paper", or leave it out and give host and port.')
+    changes = {
+        "ibkr_host": host,
+        "ibkr_port": port,
+        "ibkr_client_id": client_id,
+        "ibkr_account": account,
+        "toolkit_home": None if home is None else Path(home),
+        "ibkr_read_only": options.pop("read_only", None),
+    }
+    changes |= {name: options.pop(name) for name in tuple(options) if name in Settings.model_fields}
+    if gateway == "paper":
+        if host is not None or port is not None:
+            raise ConfigError('"paper" starts its own gateway; leave out host and port.')
+        return _practise(changes, options)
+    settings = Settings.load(**changes)
+    earlier = _open.get(settings.toolkit_home.resolve())
+    if earlier is not None:
+        earlier.close()
+    engine = Engine(settings, **options)
+    try:
+        engine.start()
+    except NotConnectedError as error:
+        where = settings.ibkr_host, settings.ibkr_port
+        if host is None and port is None and _nothing_listens(*where):
+            raise NotConnectedError(
+                f"Nothing listens on {where[0]}:{where[1]}; start TWS or IB Gateway there and enable its "
+                'API, or practise with toolkit.connect("paper").'
+            ) from error
+        raise
+    return Desk(engine)
+
+
+def _practise(changes: dict[str, Any], options: dict[str, Any]) -> Desk:
+    told = {name: options.pop(name) for name in practice.OPTIONS & options.keys()}
+    home = practice.new_home(Settings.load(**changes).toolkit_home)
+    gateway = practice.start(changes["ibkr_account"], told)
+    changes |= {
+        "ibkr_host": gateway.host,
+        "ibkr_port": gateway.port,
+        "ibkr_account": gateway.accounts[0],
+        "toolkit_home": home,
+    }
+    # Nothing but practice money is at stake here, whatever the environment says.
+    if changes["ibkr_read_only"] is None:
+        changes["ibkr_read_only"] = False
+    try:
+        engine = Engine(Settings.load(**changes), **options)
+        engine.start()
+    except BaseException:
+        gateway.stop()
+        raise
+    return Desk(engine, gateway)
+
+
+class Desk(View):
+    """
+    Orders out, and all that ``View`` shows of them; made by ``connect``.
+
+    Attributes:
+        gateway: the paper gateway that ``connect("paper")`` started, else None.
+    """
+
+    def __init__(self, engine: Engine, gateway: PaperGateway | None = None) -> None:
+        super().__init__(engine)
+        self.gateway = gateway
+        self._blotters: list[Blotter] = []
+        self._close = weakref.finalize(self, _shut_down, engine, gateway)
+        _open[engine.settings.toolkit_home.resolve()] = self
+
+    # --- orders out ----------------------------------------------------------------------------------
+
+    def buy(
+        self,
+        symbol: str,
+        quantity: Any,
+        *,
+        limit: Any = None,
+        stop: Any = None,
+        tif: str = "DAY",
+        outside_rth: bool = False,
+        strategy_id: str = "",
+        intent_id: str | None = None,
+        **contract: Any,
+    ) -> str:
+        """
+        Buy.
+
+        The prices say which type of order it is: none a market order, ``limit`` a limit order, ``stop``
+        a stop order, both a stop limit order.
+
+        Args:
+            symbol: of the contract.
+            quantity: units of the contract (shares for stocks), above 0.
+            limit: price units.
+            stop: price units.
+            tif: DAY, GTC, IOC, FOK or OPG.
+            outside_rth: whether it may trade outside regular hours.
+            strategy_id: carried into every report.
+            intent_id: of an order that is sent at most once, however often it is asked for; None for a
+                new order.
+            contract: ``sec_type``, ``currency``, ``exchange``, ``primary_exchange``, ``con_id``, ``expiry``,
+                ``strike``, ``right``, ``multiplier`` where it is no US stock.
+
+        Returns:
+            The intent's id. When it was denied a warning says why, and so does ``desk.orders``.
+
+        Raises:
+            IntentError: it is no order: names what is wrong, and nothing was sent.
+            NotConnectedError: the engine has stopped.
+        """
+        return self._place(
+            "BUY",
+            symbol,
+            quantity,
+            intent_id,
+            limit=limit,
+            stop=stop,
+            tif=tif,
+            outside_rth=outside_rth,
+            strategy_id=strategy_id,
+            **contract,
+        )
+
+    def sell(
+        self,
+        symbol: str,
+        quantity: Any,
+        *,
+        limit: Any = None,
+        stop: Any = None,
+        tif: str = "DAY",
+        outside_rth: bool = False,
+        strategy_id: str = "",
+        intent_id: str | None = None,
+        **contract: Any,
+    ) -> str:
+        """As ``buy``, but sell."""
+        return self._place(
+            "SELL",
+            symbol,
+            quantity,
+            intent_id,
+            limit=limit,
+            stop=stop,
+            tif=tif,
+            outside_rth=outside_rth,
+            strategy_id=strategy_id,
+            **contract,
+        )
+
+    def submit(self, frame: pd.DataFrame, batch: str | None = None, *, partial: bool = False) -> Submission:
+        """
+        Place one order per row.
+
+        Args:
+            frame: columns ``symbol``, ``direction``, ``quantity``, ``order_type``, and any other field of an
+                intent; what is NaN is left out, and unknown columns travel along into the reports.
+            batch: a name for these orders. Each row's id then follows from the name and the row's
+                label, so that running the cell again sends nothing twice and returns the first
+                run's orders. Without it every call makes new orders.
+            partial: send the rows that are all right, and let the others be denied.
+
+        Raises:
+            IntentError: without ``partial``, some row is wrong: names each, and nothing was sent.
+            NotConnectedError: the engine has stopped.
+        """
+        now = datetime.now(UTC)
+
+        def identify(label: Hashable) -> str:
+            return _new_id(now) if batch is None else intents.batch_id(batch, label)
+
+        rows = intents.rows_of(frame, identify, now=now, account=self._account)
+        rows = [intents.compare(row, row.intent and self._known(row.intent.intent_id)) for row in rows]
+        refused = {row.label: row.problem for row in rows if row.problem and row.intent is not None}
+        # What has no usable id cannot be denied under it either.
+        intents.refuse_all([row for row in rows if not readable_id(row.raw)] if partial else rows)
+        self._call(self._process([row.raw for row in rows]), ANSWER_TIMEOUT + ORDER_TIME * len(rows))
+        return Submission(self, {row.label: row.raw["intent_id"] for row in rows}, refused)
+
+    def cancel(self, intent_id: str) -> bool:
+        """
+        Ask the broker to cancel an order; what comes of it is in ``orders``.
+
+        Returns:
+            Whether it was asked: False when the order was finished already.
+
+        Raises:
+            IntentError: no order is known under this id.
+            NotConnectedError: the gateway is away.
+        """
+        if self.order(intent_id).final:
+            return False
+        client = self.engine.client
+        asked = self._call(client.cancel_intent(intent_id, by="desk"))
+        if not asked and not client.ready:
+            raise NotConnectedError(
+                client.last_error or "The gateway is not connected; nothing was cancelled."
+            )
+        return asked
+
+    def wait(
+        self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0
+    ) -> pd.DataFrame:
+        """
+        Wait until orders are final: filled, cancelled or refused.
+
+        Args:
+            intents: an intent id, several, or a submission; None waits for every open order.
+            timeout: seconds.
+
+        Returns:
+            Those orders, as in ``orders``.
+
+        Raises:
+            TimeoutError: some are still open; names them.
+            IntentError: an id is unknown.
+            NotConnectedError: the engine has stopped.
+        """
+        if intents is None:
+            ids = [state.intent_id for state in self.states() if not state.final]
+        elif isinstance(intents, str):
+            ids = [intents]
+        else:
+            ids = list(intents.intent_ids if isinstance(intents, Submission) else intents)
+        changes, listeners = Changes(), self.engine.client.ledger.listeners
+        self.ask(lambda: listeners.append(changes))
+        try:
+            wait_until_final(ids, self.order, changes, lambda: self.engine.running, timeout)
+        finally:
+            self.ask(lambda: listeners.remove(changes))
+        return orders_frame(self.order(intent_id) for intent_id in ids)
+
+    async def wait_async(
+        self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0
+    ) -> pd.DataFrame:
+        """As ``wait``, for a caller with an event loop of its own."""
+        return await asyncio.to_thread(self.wait, intents, timeout)
+
+    def blotter(self) -> Blotter:
+        """The live blotter, to be the last line of a cell; elsewhere a table of how it stands."""
+        from toolkit.desk.blotter import Blotter
+
+        blotter = Blotter(self)
+        self._blotters.append(blotter)
+        return blotter
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Disconnect and close the journal; orders at the broker stay, and frames can still be read."""
+        self._close()
+        for blotter in self._blotters:
+            blotter.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _place(self, direction: str, symbol: str, quantity: Any, intent_id: str | None, **terms: Any) -> str:
+        now = datetime.now(UTC)
+        intent_id = _new_id(now) if intent_id is None else intent_id
+        raw = intents.from_call(direction, symbol, quantity, intent_id=intent_id, **terms)
+        intent = parse(raw, now=now, account=self._account)
+        other = intents.conflict(intent, self._known(intent_id))
+        if other is not None:
+            raise IntentError(f"Nothing was sent: {other[1]}", field=other[0], code="DUPLICATE_INTENT")
+        self._call(self._process([raw]))
+        denied = self.order(intent_id).denied
+        if denied is not None:
+            warnings.warn(f"{direction} {quantity} {symbol} was denied: {denied.reason}", stacklevel=3)
+        return intent_id
+
+    async def _process(self, raws: list[dict[str, Any]]) -> None:
+        """Process intents side by side, so that one that waits for its quote does not hold up the others."""
+        orchestrator = self.engine.orchestrator
+        outcomes = await asyncio.gather(
+            *(orchestrator.process_order_intent(raw, source="desk") for raw in raws), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+def _shut_down(engine: Engine, gateway: PaperGateway | None) -> None:
+    engine.stop()
+    if gateway is not None:
+        gateway.stop()
+
+
+def _new_id(now: datetime) -> str:
+    return intents.fresh_id(now, secrets.token_hex(4))
+
+
+def _nothing_listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False

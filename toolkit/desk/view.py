@@ -1,0 +1,178 @@
+"""What a desk shows: orders, fills, positions and account of one connection, as frames."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import html
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import pandas as pd
+
+from toolkit.app.engine import Engine
+from toolkit.desk import intents
+from toolkit.desk.account import account_frame, holdings, holdings_frame
+from toolkit.errors import IntentError, NotConnectedError
+from toolkit.journal.reader import JournalReader
+from toolkit.orders.contract import Quote
+from toolkit.orders.intent import OrderIntent, parse
+from toolkit.orders.state import OrderState
+from toolkit.reports.frames import fills_frame, orders_frame, reports_frame
+
+T = TypeVar("T")
+
+ANSWER_TIMEOUT: Final = 30.0
+"""Seconds that the engine has to answer."""
+
+
+class View:
+    """
+    The reading half of a desk.
+
+    Every call may come from any thread but the engine's. Frames are snapshots: ask again for newer
+    ones. They can still be read when the engine has stopped.
+
+    Attributes:
+        engine: what runs behind it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """Every order of the journal, oldest first; columns as in ``toolkit.reports.frames.ORDERS``."""
+        return orders_frame(self.states())
+
+    @property
+    def fills(self) -> pd.DataFrame:
+        """Every execution of those orders, oldest first; columns as in ``toolkit.reports.frames.FILLS``."""
+        return fills_frame(self.states())
+
+    @property
+    def reports(self) -> pd.DataFrame:
+        """Every execution report of the journal; columns as in ``toolkit.reports.frames.REPORTS``."""
+        if self.engine.running:
+            journal = self.engine.client.journal
+            self._call(journal.durable(journal.last_seq))
+        with JournalReader(self.engine.settings.journal_path) as reader:
+            return reports_frame(reader.reports())
+
+    @property
+    def positions(self) -> pd.DataFrame:
+        """The account's positions in the broker's words; columns as in ``toolkit.desk.account.POSITIONS``."""
+        return holdings_frame(holdings(self.ask(self.engine.client.market.held), self.states()))
+
+    @property
+    def account(self) -> pd.DataFrame:
+        """The account's figures in the broker's words; columns as in ``toolkit.desk.account.ACCOUNT``."""
+        return account_frame(self.ask(lambda: dict(self.engine.client.market.values)))
+
+    def order(self, intent_id: str) -> OrderState:
+        """
+        One order as it stands now.
+
+        Raises:
+            IntentError: no order is known under this id.
+        """
+        state = self.engine.client.get_order_state(intent_id)
+        if state is None:
+            raise IntentError(
+                f"No order is known under the id {intent_id!r}; desk.orders lists them all.",
+                field="intent_id",
+                code="UNKNOWN_INTENT",
+            )
+        return state
+
+    def quote(self, symbol: str, **given: Any) -> Quote:
+        """
+        The latest quote of a contract: bid and ask in price units, sizes in units of the contract.
+
+        A side is None where there is none.
+
+        Args:
+            symbol: of the contract.
+            given: ``sec_type``, ``currency``, ``exchange``, ... where it is no US stock.
+
+        Raises:
+            IntentError: the broker knows no such contract, or several.
+            NotConnectedError: the gateway is away.
+        """
+        raw = {
+            "intent_id": "quote",
+            "symbol": symbol,
+            "direction": "BUY",
+            "quantity": 1,
+            **intents.contract(given),
+        }
+        intent = parse({**raw, "order_type": "MARKET"}, now=datetime.now(UTC))
+        return self._call(self.engine.client.quote(intent))
+
+    def health(self, timeout: float = ANSWER_TIMEOUT) -> dict[str, Any]:
+        """
+        How connection and orders are, as plain values; ``running`` says whether the engine is.
+
+        Raises:
+            TimeoutError: the engine did not answer within ``timeout`` seconds.
+        """
+        settings = self.engine.settings
+        return {
+            "running": self.engine.running,
+            **self.ask(self.engine.client.health, timeout),
+            "gateway": f"{settings.ibkr_host}:{settings.ibkr_port}",
+            "journal": str(settings.journal_path),
+        }
+
+    def __repr__(self) -> str:
+        return f"<Desk {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>Desk</b> {html.escape(self._told())}"
+
+    def _told(self) -> str:
+        health = self.health()
+        link = "connected to" if health["ready"] else "NOT CONNECTED to"
+        link = link if health["running"] else "closed, was connected to"
+        return (
+            f"{health['account']} {'PAPER' if health['paper'] else 'LIVE'}, {link} {health['gateway']}, "
+            f"{health['orders_tracked']} orders, {health['orders_working']} working"
+            + (f", {health['orders_unknown']} UNKNOWN" if health["orders_unknown"] else "")
+            + (f": {health['error']}" if health["error"] else "")
+        )
+
+    @property
+    def _account(self) -> str:
+        return self.engine.client.market.account
+
+    def states(self) -> list[OrderState]:
+        """Every order, without the CANCEL intents, which are wishes about orders."""
+        ledger = self.engine.client.ledger
+        return [state for state in ledger if state.intent is None or state.intent.action == "NEW"]
+
+    def _known(self, intent_id: Any) -> OrderIntent | None:
+        state = self.engine.client.get_order_state(intent_id)
+        return None if state is None else state.intent
+
+    def ask(self, question: Callable[[], T], timeout: float = ANSWER_TIMEOUT) -> T:
+        """
+        Ask something in the engine's thread; of what it left behind when it has stopped.
+
+        Raises:
+            TimeoutError: no answer came within ``timeout`` seconds.
+        """
+
+        async def ask() -> T:
+            return question()
+
+        return self._call(ask(), timeout) if self.engine.running else question()
+
+    def _call(self, work: Coroutine[Any, Any, T], timeout: float = ANSWER_TIMEOUT) -> T:
+        try:
+            return self.engine.call(work, timeout)
+        except TimeoutError:
+            raise TimeoutError(
+                f"The engine did not answer within {timeout:g} s; the work goes on, see desk.orders."
+            ) from None
+        except concurrent.futures.CancelledError:
+            raise NotConnectedError("The engine stopped before it answered; connect again.") from None

@@ -1,0 +1,135 @@
+"""
+The broker's checks before an order reaches the market: each refusal as (error code, sentence).
+
+Codes as TWS uses them. A refused modification is told with a code that clients treat as a warning
+(105, 110, 329, 434), because the order itself lives on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from toolkit.gateway.account import Account
+from toolkit.gateway.events import Noticed, Order
+from toolkit.gateway.ladder import BookOrder
+from toolkit.gateway.line import Line
+from toolkit.gateway.matching import NOT_DIRECTED, check_terms
+from toolkit.gateway.ticks import price_units, size_of
+
+Refusal = tuple[int, str]
+
+CHANGEABLE = (  # what a modification may touch
+    "quantity",
+    "order_type",
+    "limit_price",
+    "stop_price",
+    "tif",
+    "outside_rth",
+    "exchange",
+    "trigger_method",
+    "order_ref",
+    "raw",
+)
+
+DUPLICATE: Refusal = (103, "Duplicate order id")
+_TEXTS = {
+    110: "The price does not conform to the minimum price variation for this contract.",
+    201: "Order rejected - reason:Time in force {tif} or trigger method {trigger} is not supported.",
+    387: "Unsupported order type for this exchange and security type: {kind}.",
+    434: "The order size cannot be zero.",
+    10243: "Fractional-sized order cannot be placed via API.",
+}
+_WARNINGS = frozenset({105, 110, 329, 434})
+
+
+def book_order(owner: object, order: Order) -> BookOrder:
+    """The order as the matching engine sees it."""
+    kind = order.order_type
+    return BookOrder(
+        owner,
+        1 if order.action == "BUY" else -1,
+        kind,
+        size_of(order.quantity),
+        price_units(order.limit_price) if "LMT" in kind else 0,
+        price_units(order.stop_price) if kind.startswith("STP") else 0,
+        order.tif,
+        extended=order.outside_rth,
+        directed=order.exchange not in NOT_DIRECTED,
+        trigger=order.trigger_method,
+    )
+
+
+def refuse_terms(entry: BookOrder, rule: Sequence[tuple[int, int]]) -> Refusal | None:
+    """What is wrong with type, size, prices or time in force."""
+    code = check_terms(entry, rule)
+    if not code:
+        return None
+    return code, _TEXTS[code].format(tif=entry.tif, trigger=entry.trigger, kind=entry.kind)
+
+
+def refuse_funds(account: Account, con_id: int, shares: Decimal, price: Decimal) -> Refusal | None:
+    """Initial margin after the trade must not exceed equity, unless the trade reduces it."""
+    needed, _ = account.margin_after(con_id, shares, price)
+    equity = account.net_liquidation
+    if needed <= equity or needed <= account.initial_margin:
+        return None
+    text = (
+        f"Order rejected - reason:Available funds are insufficient: the position would need an "
+        f"initial margin of {needed:.2f} USD, equity with loan value is {equity:.2f} USD."
+    )
+    return 201, text
+
+
+def refuse_action(order: Order) -> Refusal | None:
+    """BUY and SELL are the only actions."""
+    if order.action in ("BUY", "SELL"):
+        return None
+    return 201, f"Order rejected - reason:Action {order.action} is not supported; use BUY or SELL."
+
+
+def refuse_change(working: Order, wanted: Order) -> Refusal | None:
+    """What a modification may not touch."""
+    if (working.account, working.action, working.instrument.con_id) != (
+        wanted.account,
+        wanted.action,
+        wanted.instrument.con_id,
+    ):
+        return 105, "Order being modified does not match original order."
+    if wanted.quantity < working.filled:
+        return 329, f"Order modify failed: {working.filled} shares are already filled."
+    return None
+
+
+def as_warning(refusal: Refusal) -> Refusal:
+    """The same refusal for a modification: told, but no death sentence for the order."""
+    code, text = refusal
+    return refusal if code in _WARNINGS else (329, f"Order modify failed: {text}")
+
+
+def refuse_gone(order_id: int, order: Order | None, verb: str) -> Refusal:
+    """Why an order cannot be cancelled or modified: unknown 10147, finished 10148."""
+    if order is None:
+        return 10147, f"OrderId {order_id} that needs to be {verb} is not found."
+    return (
+        10148,
+        f"OrderId {order_id} that needs to be {verb} can not be {verb}, state: {order.status}.",
+    )
+
+
+def expected_price(order: Order, line: Line, entry: BookOrder) -> Decimal:
+    """What a share of the order will cost about: its limit, its stop, or the current quote."""
+    if "LMT" in order.order_type and order.limit_price is not None:
+        return order.limit_price
+    if entry.is_stop and order.stop_price is not None:
+        return order.stop_price
+    return line.taking_price(entry.side)
+
+
+def hours_ignored(order: Order) -> Noticed:
+    """Told to who asks for trading outside regular hours with a type that cannot have it."""
+    text = (
+        "Order Event Warning:Attention: Outside Regular Trading Hours is ignored based on the "
+        "order type and destination."
+    )
+    return Noticed(order.client_id, order.order_id, 2109, text)

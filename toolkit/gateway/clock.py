@@ -1,0 +1,23 @@
+"""The one clock of a gateway: everything else is given its time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """UTC, or time that passes ``speed`` times as fast from now on; it never goes backwards."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
+        self._start = datetime.now(UTC)
+        self._zero = time.monotonic()
+
+    def now(self) -> datetime:
+        """The moment at the gateway."""
+        return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self._speed)
+
+    def seconds_until(self, moment: datetime) -> float:
+        """Seconds of real time until the clock shows this moment, 0 if it is past."""
+        return max(0.0, (moment - self.now()).total_seconds() / self._speed)

@@ -1,0 +1,85 @@
+"""The command ``toolkit gateway``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+import click
+
+from toolkit.errors import GatewayError
+from toolkit.gateway.server import PaperGateway
+
+CANNOT_START = 3
+"""Exit code when the gateway cannot be started."""
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=4002,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="TCP port; 0 picks a free one.",
+)
+@click.option(
+    "--account",
+    default="DU123456",
+    show_default=True,
+    help="Account code, or several separated by commas.",
+)
+@click.option(
+    "--quotes",
+    default="synthetic",
+    show_default=True,
+    metavar="synthetic|FILE",
+    help="Synthetic quotes, or a CSV file to replay.",
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of the synthetic quotes.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds at the gateway per second of real time.",
+)
+@click.option(
+    "--latency-ms",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Milliseconds from an order's arrival until it is in the market.",
+)
+@click.option(
+    "--hours",
+    default="always",
+    show_default=True,
+    type=click.Choice(["always", "regular"]),
+    help="Trade at all hours, or in exchange sessions only.",
+)
+def gateway(**options: Any) -> None:
+    """
+    Run a paper gateway: a simulated broker for any TWS API client.
+
+    It prints one line when it listens, and runs until it is interrupted.
+    """
+    try:
+        asyncio.run(_serve(PaperGateway(**options)))
+    except GatewayError as error:
+        click.echo(str(error), err=True)
+        sys.exit(CANNOT_START)
+
+
+async def _serve(paper: PaperGateway) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with paper:
+        accounts = ",".join(paper.accounts)
+        click.echo(f"paper gateway ready on {paper.host}:{paper.port} account {accounts}")
+        sys.stdout.flush()
+        await paper.run_until(stop)

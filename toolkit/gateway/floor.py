@@ -1,0 +1,136 @@
+"""
+The trading floor: where the conversations with all clients meet the one exchange.
+
+Every event of the exchange passes through :meth:`Floor.publish`, which writes it into the ledger
+and tells those who may hear it. No sockets and no clock: ``now`` is always given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from toolkit.gateway import account_requests, market_requests, order_requests
+from toolkit.gateway.events import (
+    AccountChanged,
+    CommissionCharged,
+    Event,
+    Executed,
+    Noticed,
+    OrderUpdated,
+    PositionChanged,
+    Refused,
+)
+from toolkit.gateway.exchange import Exchange
+from toolkit.gateway.instruments import Universe
+from toolkit.gateway.ledger import Ledger
+from toolkit.gateway.ticks import Number
+
+if TYPE_CHECKING:
+    from toolkit.gateway.session import Session
+
+MAX_CLIENTS = 32
+"""Most clients that one gateway serves at a time, as the broker's does."""
+
+
+class Floor:
+    """
+    One exchange, its instruments and accounts, and the clients that are connected now.
+
+    Attributes:
+        sessions: client id -> its conversation, once it has named itself.
+        watchers: contract id -> the market data subscriptions to it.
+        pending: conversations that have something to be sent; whoever owns the sockets empties it.
+        ledger: what truly happened.
+    """
+
+    def __init__(
+        self, exchange: Exchange, universe: Universe, accounts: Sequence[str], now: datetime
+    ) -> None:
+        self.exchange = exchange
+        self.universe = universe
+        self.accounts = tuple(accounts)
+        self.ledger = Ledger()
+        self.sessions: dict[int, Session] = {}
+        self.watchers: dict[int, list[market_requests.Watch]] = {}
+        self.pending: set[Session] = set()
+        self.books = account_requests.Books(exchange, self.accounts, now)
+
+    def enter(self, session: Session) -> tuple[int, str] | None:
+        """Let a conversation in under its client id; otherwise the error code and text."""
+        if session.client_id in self.sessions:
+            return 326, (
+                "Unable to connect as the client id is already in use. Retry with a unique client id."
+            )
+        if len(self.sessions) >= MAX_CLIENTS:
+            return 502, f"Couldn't connect: the gateway serves {MAX_CLIENTS} clients already."
+        self.sessions[session.client_id] = session
+        return None
+
+    def leave(self, session: Session) -> None:
+        """Forget a conversation and its subscriptions; its orders live on."""
+        if self.sessions.get(session.client_id) is session:
+            del self.sessions[session.client_id]
+        for watch in session.watches.values():
+            market_requests.stop_watching(self, watch)
+        session.watches.clear()
+        self.pending.discard(session)
+
+    def quote(
+        self,
+        con_id: int,
+        bid: Number | None,
+        ask: Number | None,
+        bid_size: Number | None,
+        ask_size: Number | None,
+        now: datetime,
+    ) -> None:
+        """A new best bid and offer of one instrument; None means that side is missing."""
+        events = self.exchange.quote(con_id, bid, ask, bid_size, ask_size, now)
+        if watches := self.watchers.get(con_id):
+            market_requests.tell_quote(self.exchange.last_quote(con_id), watches)
+        if events:
+            self.publish(events)
+
+    def trade(self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "") -> None:
+        """A print of one instrument."""
+        events = self.exchange.trade(con_id, price, size, now, cond)
+        if watches := self.watchers.get(con_id):
+            market_requests.tell_print(self.exchange.last_print(con_id), watches)
+        if events:
+            self.publish(events)
+
+    def advance(self, now: datetime) -> None:
+        """Let time pass."""
+        self.publish(self.exchange.advance(now))
+
+    def refresh(self, now: datetime) -> None:
+        """Tell the subscribers of account values, summaries and profits what has changed."""
+        account_requests.refresh(self, now)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Tell each event to those who may hear it. All events of the exchange pass through here."""
+        fills: dict[str, Executed] = {}
+        for event in events:
+            match event:
+                case OrderUpdated():
+                    if session := self.sessions.get(event.order.client_id):
+                        order_requests.tell_order(session, event)
+                case Executed():
+                    fills[event.exec_id] = event
+                    if session := self.sessions.get(event.client_id):
+                        order_requests.tell_fill(session, event)
+                case CommissionCharged():
+                    fill = fills[event.exec_id]
+                    self.ledger.record_fill(fill, event)
+                    if session := self.sessions.get(fill.client_id):
+                        order_requests.tell_commission(session, event)
+                case PositionChanged():
+                    for session in self.sessions.values():
+                        account_requests.tell_position(session, event)
+                case AccountChanged():
+                    self.books.touch()
+                case Refused() | Noticed():
+                    if session := self.sessions.get(event.client_id):
+                        order_requests.tell_error(session, event)

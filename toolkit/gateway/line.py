@@ -1,0 +1,93 @@
+"""One instrument as the exchange keeps it: its book, its newest quote, and who holds it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from toolkit.gateway.account import Account
+from toolkit.gateway.book import Book
+from toolkit.gateway.events import Print, Quote
+from toolkit.gateway.instruments import Instrument
+from toolkit.gateway.ticks import Size, price, price_units, quantity
+
+
+class Line:
+    """
+    One instrument's market.
+
+    Attributes:
+        rule: market rule in units of 1e-8, as (from price, increment) pairs.
+        holders: accounts that hold, or held, it; they are valued at its quotes.
+        scheduled: the instant for which it stands in the exchange's timetable.
+    """
+
+    __slots__ = (
+        "ask", "ask_size", "bid", "bid_size", "book", "holders", "instrument", "rule", "scheduled",
+        "time",
+    )  # fmt: skip
+
+    def __init__(self, instrument: Instrument, book: Book) -> None:
+        self.instrument = instrument
+        self.book = book
+        self.rule = tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)
+        self.holders: dict[str, Account] = {}
+        self.bid = self.ask = 0
+        self.bid_size: Size = 0
+        self.ask_size: Size = 0
+        self.time: datetime | None = None
+        self.scheduled: datetime | None = None
+
+    def see(self, bid: int, ask: int, bid_size: Size, ask_size: Size, now: datetime) -> None:
+        """Keep a quote, in units of 1e-8, and value the holders' positions by it."""
+        if bid <= 0 or bid_size <= 0:
+            bid, bid_size = 0, 0
+        if ask <= 0 or ask_size <= 0:
+            ask, ask_size = 0, 0
+        moved = bid != self.bid or ask != self.ask
+        self.bid, self.ask, self.bid_size, self.ask_size = bid, ask, bid_size, ask_size
+        self.time = now
+        if moved and self.holders:
+            self.revalue()
+
+    def revalue(self) -> None:
+        """Mark every holder's position at the midpoint, or the last price without one."""
+        mark = self.mark
+        if mark is not None:
+            for account in self.holders.values():
+                account.mark(self.instrument.con_id, mark)
+
+    @property
+    def mark(self) -> Decimal | None:
+        """Midpoint of a two-sided quote, else the last price, else None."""
+        if self.bid and self.ask:
+            return price((self.bid + self.ask) // 2)
+        last = self.book.last_print
+        return price(last[0]) if last else None
+
+    def taking_price(self, side: int) -> Decimal:
+        """What a market order would pay now: opposite quote, last price, or reference price."""
+        opposite = self.ask if side > 0 else self.bid
+        if opposite:
+            return price(opposite)
+        return self.mark or self.instrument.reference_price
+
+    def quote(self) -> Quote | None:
+        """The newest quote."""
+        if self.time is None:
+            return None
+        return Quote(
+            self.instrument.con_id,
+            price(self.bid) if self.bid else None,
+            price(self.ask) if self.ask else None,
+            quantity(self.bid_size),
+            quantity(self.ask_size),
+            self.time,
+        )
+
+    def last(self) -> Print | None:
+        """The newest print that may set the last price."""
+        last = self.book.last_print
+        if last is None:
+            return None
+        return Print(self.instrument.con_id, price(last[0]), quantity(last[1]), last[2], last[3])

@@ -1,0 +1,198 @@
+"""
+Where quotes come from: a synthetic market, or a recorded one played again.
+
+Both are pure: asked what has happened until ``now`` (aware UTC), they tell it in time order. What a
+synthetic symbol does depends on the seed and its contract id alone: not on how often one asks (as
+long as that is once a minute) nor on which other symbols there are.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from bisect import bisect
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from toolkit.gateway.instruments import Instrument, Universe
+from toolkit.gateway.replay import MarketPrint, MarketQuote, Replay
+from toolkit.gateway.ticks import price, price_units
+
+LONGEST_GAP_S = 60.0  # a longer pause (a suspended laptop) is crossed in one step
+VOLATILITY = 0.7e-4  # of the mid, per square root of a second: 0.4 to 0.8 bps in real stocks
+
+
+class QuoteSource(Protocol):
+    """What a gateway asks for market data."""
+
+    def quotes_until(self, now: datetime) -> Iterable[MarketQuote]:
+        """Quotes since the last call up to and including ``now``, in time order."""
+        ...
+
+    def moves_until(self, now: datetime) -> Iterable[MarketQuote | MarketPrint]:
+        """The same with the prints between them, where the source has any."""
+        ...
+
+
+def open_market(
+    quotes: str | Path, universe: Universe, seed: int, start: datetime
+) -> SyntheticMarket | Replay:
+    """
+    The market that ``--quotes`` names: ``synthetic``, a CSV file, or ``SYMBOL=FILE``.
+
+    Raises:
+        GatewayError: when the file cannot be replayed.
+    """
+    if str(quotes) == "synthetic":
+        return SyntheticMarket(universe, seed, start)
+    return Replay.open(str(quotes), universe, start)
+
+
+class Character(msgspec.Struct, frozen=True):
+    """
+    How a kind of instrument quotes; shares and seconds.
+
+    Attributes:
+        spreads: cumulative share of time with a spread of 1, 2, 3, ... ticks.
+        display: median displayed size.
+        dispersion: standard deviation of the size's logarithm.
+        updates: quotes per second.
+        prints: trades per quote.
+    """
+
+    spreads: tuple[float, ...]
+    display: int
+    dispersion: float
+    updates: float
+    prints: float
+
+
+# Rounded from aggregate statistics of five US stocks: liquid low-priced names and large ETFs stand
+# at one tick with much size; names above about 100 USD at two to four ticks with few round lots.
+ONE_TICK = Character((0.985, 0.995, 1.0), 2_000, 0.9, 1.0, 0.6)
+WIDE = Character((0.06, 0.28, 0.53, 0.70, 0.80, 0.87, 0.92, 0.95, 0.98, 1.0), 200, 0.6, 1.5, 0.6)
+FOREX = Character((0.55, 0.90, 1.0), 1_000_000, 0.5, 1.5, 0.0)
+
+
+def character(instrument: Instrument) -> Character:
+    """The kind of market that an instrument has."""
+    if instrument.sec_type == "CASH":
+        return FOREX
+    if instrument.reference_price < 100 or instrument.stock_type == "ETF":
+        return ONE_TICK
+    return WIDE
+
+
+class SyntheticSymbol:
+    """
+    One instrument's synthetic market: a random walk on its price grid, never crossed or below 0.
+
+    Args:
+        instrument: where it starts and on which grid.
+        seed: of its own random stream.
+    """
+
+    __slots__ = ("_asks", "_bids", "_character", "_fair", "_lot", "_random", "_rule", "instrument",
+                 "quote")  # fmt: skip
+
+    def __init__(self, instrument: Instrument, seed: int) -> None:
+        self.instrument = instrument
+        self._random = random.Random(f"{seed}/{instrument.con_id}")  # noqa: S311 - not for secrets
+        self._character = character(instrument)
+        self._rule = [(price_units(edge), price_units(step)) for edge, step in instrument.increments]
+        self._lot = 1_000 if instrument.sec_type == "CASH" else 100
+        self._fair = float(price_units(instrument.reference_price))
+        self._bids, self._asks = self._size(), self._size()
+        self.quote = self._stand()
+
+    def pause(self) -> float:
+        """Seconds until its next quote."""
+        return self._random.expovariate(self._character.updates)
+
+    def step(self, seconds: float) -> list[MarketQuote | MarketPrint]:
+        """What happens after ``seconds`` of quiet: perhaps a print, then a new quote."""
+        draw = self._random
+        moves: list[MarketQuote | MarketPrint] = []
+        if draw.random() < self._character.prints:
+            moves.append(self._print())
+        shock = draw.gauss(0.0, VOLATILITY * math.sqrt(seconds))
+        self._fair *= math.exp(shock)
+        if draw.random() < 0.5:
+            self._bids = self._size()
+        else:
+            self._asks = self._size()
+        self.quote = self._stand()
+        moves.append(self.quote)
+        return moves
+
+    def _stand(self) -> MarketQuote:
+        tick = self._tick(self._fair)
+        self._fair = max(self._fair, 12.0 * tick)  # room for the widest spread above zero
+        ticks = 1 + bisect(self._character.spreads[:-1], self._random.random())
+        bid = math.floor((self._fair - ticks * tick / 2) / tick + 0.5) * tick
+        bid -= bid % self._tick(bid)
+        ask = bid + ticks * tick
+        ask += -ask % self._tick(ask)  # a price that crossed an increment edge
+        return MarketQuote(self.instrument.con_id, price(bid), price(ask), self._bids, self._asks)
+
+    def _tick(self, units: float) -> int:
+        return [step for edge, step in self._rule if units >= edge][-1]
+
+    def _size(self) -> int:
+        drawn = self._random.lognormvariate(math.log(self._character.display), self._character.dispersion)
+        return max(self._lot, round(drawn / self._lot) * self._lot)
+
+    def _print(self) -> MarketPrint:
+        draw = self._random
+        buyer = draw.random() < 0.5
+        at, offered = (
+            (self.quote.ask, self.quote.ask_size) if buyer else (self.quote.bid, self.quote.bid_size)
+        )
+        odd = draw.random() < 0.45
+        size = draw.randint(1, 99) if odd else min(offered, 100 * (1 + int(draw.expovariate(1.2))))
+        return MarketPrint(self.instrument.con_id, at or Decimal(0), size, "I" if size < 100 else "")
+
+
+class SyntheticMarket:
+    """
+    Seeded synthetic quotes and prints for every instrument of a universe.
+
+    Args:
+        universe: what is quoted.
+        seed: the same seed gives the same market.
+        start: when it begins; each instrument has a quote then.
+    """
+
+    def __init__(self, universe: Universe, seed: int, start: datetime) -> None:
+        self._symbols = {instrument.con_id: SyntheticSymbol(instrument, seed) for instrument in universe}
+        self._start = start
+        self._last = dict.fromkeys(self._symbols, 0.0)
+        self._opened = False
+        self._agenda = [(symbol.pause(), con_id) for con_id, symbol in self._symbols.items()]
+        heapq.heapify(self._agenda)
+
+    def quotes_until(self, now: datetime) -> Iterator[MarketQuote]:
+        """Quotes since the last call up to and including ``now``, in time order."""
+        return (move for move in self.moves_until(now) if isinstance(move, MarketQuote))
+
+    def moves_until(self, now: datetime) -> Iterator[MarketQuote | MarketPrint]:
+        """Quotes and prints since the last call up to and including ``now``, in time order."""
+        if not self._opened:
+            self._opened = True
+            yield from [symbol.quote for symbol in self._symbols.values()]
+        until = (now - self._start) / timedelta(seconds=1)
+        while self._agenda and self._agenda[0][0] <= until:
+            due, con_id = self._agenda[0]
+            symbol = self._symbols[con_id]
+            if until - due > LONGEST_GAP_S:
+                due = until
+            moves = symbol.step(due - self._last[con_id])
+            self._last[con_id] = due
+            heapq.heapreplace(self._agenda, (due + symbol.pause(), con_id))
+            yield from moves

@@ -1,0 +1,86 @@
+"""From an order form to what the exchange is told: the contract found, nothing ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from toolkit.gateway.events import Order, Refused
+from toolkit.gateway.fields import decimal, integer
+from toolkit.gateway.instruments import Universe
+from toolkit.gateway.order_layout import names
+from toolkit.gateway.requests import PlaceOrder
+
+# Fields that would change how an order trades and that nothing here acts on: an order that uses
+# one is refused, because a fill that ignores it would teach the wrong lesson.
+_NOT_SIMULATED = names(
+    "parentId ocaGroup goodAfterTime goodTillDate faGroup faMethod faPercentage modelCode "
+    "allOrNone minQty percentOffset discretionaryAmt trailingPercent trailStopPrice "
+    "deltaNeutralOrderType scalePriceIncrement scaleTable hedgeType deltaNeutralContract "
+    "algoStrategy randomizePrice adjustedOrderType cashQty postToAts duration activeStartTime "
+    "activeStopTime sharesAllocation startingPrice stockRangeLower stockRangeUpper"
+)
+
+
+def understand(
+    request: PlaceOrder, client_id: int, universe: Universe, accounts: Sequence[str]
+) -> Order | Refused:
+    """
+    The order that a client means, or why it cannot be placed.
+
+    Raises:
+        WireError: a number is malformed; names the field.
+    """
+    values = request.form.values
+
+    def refused(code: int, text: str) -> Refused:
+        return Refused(client_id, request.order_id, code, text)
+
+    found = universe.find(
+        con_id=integer(values["conId"], "conId"),
+        symbol=values["symbol"],
+        sec_type=values["secType"],
+        exchange=values["exchange"],
+        currency=values["currency"],
+        primary_exchange=values["primaryExchange"],
+        local_symbol=values["localSymbol"],
+    )
+    if not found:
+        return refused(200, "No security definition has been found for the request")
+    if len(found) > 1:
+        return refused(200, "The contract description specified for the order is ambiguous")
+    if not values["account"] and len(accounts) > 1:
+        return refused(435, "You must specify an account")
+    if ignored := _ignored(request):
+        return refused(201, f"Order rejected - reason:{ignored} is not simulated here")
+    if values["action"] not in {"BUY", "SELL"}:
+        return refused(201, f"Order rejected - reason:Invalid action '{values['action']}'")
+    (instrument,) = found
+    return Order(
+        client_id=client_id,
+        order_id=request.order_id,
+        account=values["account"] or accounts[0],
+        instrument=instrument,
+        action=values["action"],
+        quantity=decimal(values["totalQuantity"], "totalQuantity") or Decimal(0),
+        order_type=values["orderType"],
+        limit_price=decimal(values["lmtPrice"], "lmtPrice"),
+        stop_price=decimal(values["auxPrice"], "auxPrice"),
+        tif=values["tif"] or "DAY",
+        outside_rth=values["outsideRth"] == "1",
+        exchange=values["exchange"] or instrument.exchange,
+        trigger_method=integer(values["triggerMethod"], "triggerMethod"),
+        order_ref=values["orderRef"],
+        raw=request.received,
+    )
+
+
+def _ignored(request: PlaceOrder) -> str:
+    """The first thing the order asks for and would not get here, empty if there is none."""
+    values = request.form.values
+    for name in _NOT_SIMULATED:
+        if values.get(name, "") not in {"", "0"}:
+            return name
+    if request.form.groups["conditions"] != ("0",):
+        return "an order condition"
+    return "transmit=False" if values["transmit"] == "0" else ""

@@ -1,0 +1,315 @@
+"""
+The paper gateway itself: sockets and the clock around the floor.
+
+Everything runs in one event loop. Bytes from a client, the next quotes, a deadline of the exchange:
+each is one batch, after which every client that has to hear of it gets one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from toolkit.errors import GatewayError
+from toolkit.gateway.clock import Clock
+from toolkit.gateway.connection import Connection
+from toolkit.gateway.control import Market
+from toolkit.gateway.exchange import Exchange, ExchangeConfig
+from toolkit.gateway.floor import Floor
+from toolkit.gateway.instruments import Universe
+from toolkit.gateway.ledger import Ledger
+from toolkit.gateway.market import QuoteSource, open_market
+from toolkit.gateway.replay import MarketQuote
+from toolkit.gateway.session import Session
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.05
+"""How often the market moves and account streams are looked at, in seconds of real time."""
+
+
+class PaperGateway:
+    """
+    A server for the TWS socket protocol with a simulated exchange behind it.
+
+    Use it as ``async with PaperGateway() as gateway`` inside a loop, or as
+    ``with PaperGateway() as gateway`` (or :meth:`start_in_thread`) to have it in its own thread.
+
+    Args:
+        host: address to listen on.
+        port: TCP port; 0 picks a free one.
+        account: account code, or several separated by commas.
+        quotes: ``synthetic``, a CSV file to replay, or None: only ``market.set_quote`` moves prices.
+        seed: seed of the synthetic quotes.
+        speed: seconds at the gateway per second of real time.
+        latency_ms: milliseconds from an order's arrival until it is in the market.
+        hours: ``always``, or ``regular`` for exchange sessions.
+        cash: what each account starts with, in USD.
+
+    Attributes:
+        port: the port it listens on, once started.
+        market: sets quotes.
+        ledger: the orders received and fills issued.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        account: str = "DU123456",
+        quotes: str | Path | None = "synthetic",
+        seed: int = 1,
+        speed: float = 1.0,
+        latency_ms: float = 0.0,
+        hours: str = "always",
+        cash: Decimal = Decimal(1_000_000),
+        universe: Universe | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.accounts = tuple(code.strip() for code in account.split(",") if code.strip())
+        if not self.accounts:
+            raise GatewayError("The paper gateway needs an account code, for example DU123456.")
+        if speed <= 0:
+            raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
+        self.clock = Clock(speed)
+        now = self.clock.now()
+        instruments = Universe() if universe is None else universe
+        self._source: QuoteSource | None = (
+            None if quotes is None else open_market(quotes, instruments, seed, now)
+        )
+        # Execution and permanent ids carry the start time: a client's journal outlives this process.
+        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
+        exchange = Exchange(instruments, self.accounts, cash, hours, config)
+        self.floor = Floor(exchange, instruments, self.accounts, now)
+        self.market = Market(self)
+        self._connections: dict[Session, Connection] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.Server | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._due: datetime | None = None
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._thread: threading.Thread | None = None
+        self._thread_id = 0
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The orders received and the fills issued."""
+        return self.floor.ledger
+
+    # ---- life -----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """
+        Listen.
+
+        Raises:
+            GatewayError: the address cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: Connection(self), self.host, self.port)
+        except OSError as error:
+            raise GatewayError(
+                f"The paper gateway cannot listen on {self.host}:{self.port} "
+                f"({error.strerror}): choose another --port."
+            ) from error
+        self._loop = loop
+        self._thread_id = threading.get_ident()
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._running = loop.create_task(self._run(), name="paper gateway market")
+
+    async def close(self) -> None:
+        """Stop listening and cut off every client. Raises what stopped the market, if it did."""
+        if self._server is None or self._running is None:
+            return
+        self._server.close()
+        for connection in tuple(self._connections.values()):
+            connection.transport.abort()
+        self._running.cancel()
+        ticking, self._running = self._running, None
+        await self._server.wait_closed()
+        await self._empty.wait()
+        with suppress(asyncio.CancelledError):
+            await ticking
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set. Raises what stopped the market, if that comes first."""
+        if self._running is None:
+            raise GatewayError("The paper gateway has not been started.")
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # ---- in a thread of its own ---------------------------------------------------------------
+
+    @classmethod
+    def start_in_thread(cls, **options: Any) -> Self:
+        """
+        A running gateway in a thread of its own; end it with :meth:`stop`.
+
+        Takes the arguments of the class. Raises GatewayError: the address cannot be listened on.
+        """
+        gateway = cls(**options)
+        gateway._start_thread()
+        return gateway
+
+    def stop(self) -> None:
+        """End a gateway that runs in a thread. Raises what stopped its market, if it did."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        with suppress(RuntimeError):  # the loop is closed: the thread has ended by itself
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self._ended.result()
+
+    def __enter__(self) -> Self:
+        if self._thread is None:
+            self._start_thread()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start_thread(self) -> None:
+        ready: Future[None] = Future()
+        self._ended: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run_thread, args=(ready,), name="paper gateway", daemon=True
+        )
+        self._thread.start()
+        try:
+            ready.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            raise
+
+    def _run_thread(self, ready: Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the thread
+            (self._ended if ready.done() else ready).set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    async def _serve(self, ready: Future[None]) -> None:
+        self._stop = asyncio.Event()
+        await self.start()
+        ready.set_result(None)
+        try:
+            await self.run_until(self._stop)
+        finally:
+            await self.close()
+
+    def attach(self, session: Session, connection: Connection) -> None:
+        """A client has connected; for its connection."""
+        self._connections[session] = connection
+        self._empty.clear()
+
+    def detach(self, session: Session) -> None:
+        """A client is gone, and its client id free again; for its connection."""
+        self._connections.pop(session, None)
+        self.floor.leave(session)
+        if not self._connections:
+            self._empty.set()
+
+    # ---- what happens -------------------------------------------------------------------------
+
+    def call(self, action: Callable[[datetime], None]) -> None:
+        """
+        Do something on the floor as one batch, given the gateway's time; from any thread.
+
+        Raises:
+            GatewayError: the gateway is not running.
+        """
+        if self._loop is None or self._running is None:
+            raise GatewayError("The paper gateway is not running: start it first.")
+
+        def batch() -> None:
+            action(self.clock.now())
+            self.flush()
+
+        if threading.get_ident() == self._thread_id:
+            batch()
+        else:
+            asyncio.run_coroutine_threadsafe(_awaited(batch), self._loop).result()
+
+    def flush(self) -> None:
+        """Send what has collected, one write a client, and see when the exchange is due next."""
+        pending = self.floor.pending
+        while pending:
+            session = pending.pop()
+            output = session.take_output()
+            if connection := self._connections.get(session):
+                connection.transport.write(output)
+        due, before = self.floor.exchange.next_due(self.clock.now()), self._due
+        self._due = due
+        if due is not None and (before is None or due < before):
+            self._wake.set()
+
+    async def _run(self) -> None:
+        """Move the market at every tick, and the exchange whenever something is due there."""
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        while True:
+            now = self.clock.now()
+            if self._due is not None and self._due <= now:
+                self.floor.advance(now)
+            if loop.time() >= next_tick:
+                next_tick = loop.time() + TICK_SECONDS
+                self._move_market(now)
+                self.floor.refresh(now)
+            self.flush()
+            self._wake.clear()
+            pause = next_tick - loop.time()
+            if self._due is not None:
+                pause = min(pause, self.clock.seconds_until(self._due))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    def _move_market(self, now: datetime) -> None:
+        if self._source is None or self.market.frozen:
+            return
+        for move in self._source.moves_until(now):
+            if isinstance(move, MarketQuote):
+                sizes = move.bid_size, move.ask_size
+                self.floor.quote(move.con_id, move.bid, move.ask, *sizes, now)
+            else:
+                self.floor.trade(move.con_id, move.price, move.size, now, move.cond)
+
+
+async def _awaited(action: Callable[[], None]) -> None:
+    action()

@@ -1,0 +1,207 @@
+"""
+One client's conversation, from its first byte: bytes in, replies out.
+
+No socket and no clock. What is to be sent collects in the session and in ``Floor.pending``, so
+that everything one batch of events causes leaves in one write.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from toolkit.errors import WireError
+from toolkit.gateway import account_requests, market_requests, order_requests, replies, requests
+from toolkit.gateway.account_requests import Stream
+from toolkit.gateway.events import Refused
+from toolkit.gateway.floor import Floor
+from toolkit.gateway.market_requests import Watch
+from toolkit.gateway.request_reader import read_request, request_id
+from toolkit.gateway.requests import Feed
+from toolkit.gateway.wire import Hello, Receiver, negotiate
+
+logger = logging.getLogger(__name__)
+
+_FARM_NOTICES = (
+    (2104, "Market data farm connection is OK:paper"),
+    (2106, "HMDS data farm connection is OK:paper"),
+    (2158, "Sec-def data farm connection is OK:paper"),
+)
+_RECEIVE_BLOCK = 4096
+"""Official Python clients read so many bytes at once, see :meth:`Session.take_output`."""
+
+
+class Session:
+    """
+    One client of the floor.
+
+    Attributes:
+        version: server version this client was told; 0 until it said hello.
+        client_id: -1 until it named itself.
+        ended: nothing more is read; the connection is to be closed once the output is sent.
+        hears_positions: it asked for positions.
+        position_feeds: request id -> positions of one account.
+        streams: account values, summaries and profits.
+        watches: market data.
+    """
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self.version = 0
+        self.client_id = -1
+        self.ended = False
+        self.hears_positions = False
+        self.position_feeds: dict[int, requests.PositionsMulti] = {}
+        self.streams: dict[tuple[Feed, int], Stream] = {}
+        self.watches: dict[tuple[Feed, int], Watch] = {}
+        self._receiver = Receiver()
+        self._output: list[bytes] = []
+
+    def receive(self, data: bytes, now: datetime) -> None:
+        """
+        Take bytes from the client and answer what they complete.
+
+        Raises:
+            WireError: the client does not follow the protocol: close it, it cannot be understood.
+        """
+        for item in self._receiver.feed(data):
+            if self.ended:
+                return
+            if isinstance(item, Hello):
+                self.version = negotiate(item)
+                self.send(replies.server_version(self.version, now))
+            else:
+                self._answer(item, now)
+
+    def send(self, reply: bytes) -> None:
+        """Have a reply sent with the others of this batch."""
+        self._output.append(reply)
+        self.floor.pending.add(self)
+
+    def error(self, req_id: int, code: int, text: str) -> None:
+        """Have an error sent; ``req_id`` is a request id, an order id, or -1."""
+        self.send(replies.error(self.version, req_id, code, text))
+
+    def take_output(self) -> bytes:
+        """
+        All that is to be sent now, and forget it.
+
+        Official Python clients lose a burst whose length is a multiple of 4096 bytes and after
+        which nothing comes for a second; a harmless notice makes it another length.
+        """
+        length = sum(map(len, self._output))
+        if self.client_id >= 0 and length and length % _RECEIVE_BLOCK == 0:
+            self._output.append(replies.error(self.version, -1, *_FARM_NOTICES[1]))
+        output = b"".join(self._output)
+        self._output.clear()
+        return output
+
+    def _answer(self, fields: list[str], now: datetime) -> None:
+        try:
+            request = read_request(fields, self.version)
+        except WireError as error:
+            self._refuse_malformed(fields, error)
+            return
+        if isinstance(request, requests.StartApi):
+            self._start(request)
+        elif self.client_id < 0:
+            raise WireError("The client sent a request before it named itself (startApi).")
+        else:
+            try:
+                _HANDLERS[type(request)](self, request, now)
+            except WireError as error:
+                self._refuse_malformed(fields, error)
+
+    def _start(self, request: requests.StartApi) -> None:
+        if self.client_id >= 0:
+            raise WireError("The client sent startApi twice.")
+        if request.client_id < 0:
+            raise WireError("The client named itself with a negative client id.")
+        self.client_id = request.client_id
+        if refusal := self.floor.enter(self):
+            self.error(-1, *refusal)
+            self.ended = True
+            return
+        self.send(replies.managed_accounts(self.floor.accounts))
+        _next_id(self)
+        for code, text in _FARM_NOTICES:
+            self.error(-1, code, text)
+
+    def _refuse_malformed(self, fields: list[str], error: WireError) -> None:
+        """Answer a request that cannot be read; the stream itself is sound, so it goes on."""
+        logger.warning("client %s: unreadable request: %s", self.client_id, error)
+        text = f"Error reading request. {error}"
+        req_id = request_id(fields)
+        if fields[0] == "3" and req_id >= 0:
+            self.floor.publish([Refused(self.client_id, req_id, 320, text)])
+        else:
+            self.error(req_id, 320, text)
+
+
+def _next_id(session: Session, *_: object) -> None:
+    largest = session.floor.exchange.largest_order_id(session.client_id)
+    session.send(replies.next_valid_id(largest + 1))
+
+
+def _managed_accounts(session: Session, *_: object) -> None:
+    session.send(replies.managed_accounts(session.floor.accounts))
+
+
+def _current_time(session: Session, _: object, now: datetime) -> None:
+    session.send(replies.current_time(now))
+
+
+def _needs_no_answer(*_: object) -> None:
+    """The protocol has none: log level, binding of manual orders, kind of market data."""
+
+
+def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
+    logger.warning("client %s: no support for request %s", session.client_id, request.name)
+    text = f"The paper gateway does not support request {request.name}"
+    session.error(request.req_id, request.code, text)
+
+
+def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -> None:
+    key = request.feed, request.req_id
+    watch = session.watches.pop(key, None)
+    if watch is not None:
+        market_requests.stop_watching(session.floor, watch)
+    stream = session.streams.pop(key, None)
+    feed = None
+    if request.feed == Feed.POSITIONS:
+        feed = session.position_feeds.pop(request.req_id, None)
+    if watch is None and stream is None and feed is None:
+        text = f"Can't find EId with tickerId:{request.req_id} ({request.feed})"
+        session.error(request.req_id, 300, text)
+
+
+_HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]] = {
+    requests.PlaceOrder: order_requests.place,
+    requests.CancelOrder: order_requests.cancel,
+    requests.GlobalCancel: order_requests.cancel_all,
+    requests.OpenOrders: order_requests.open_orders,
+    requests.CompletedOrders: order_requests.completed_orders,
+    requests.Executions: order_requests.executions,
+    requests.AutoOpenOrders: _needs_no_answer,
+    requests.AccountUpdates: account_requests.updates,
+    requests.AccountUpdatesMulti: account_requests.updates_multi,
+    requests.AccountSummary: account_requests.summary,
+    requests.Positions: account_requests.positions,
+    requests.PositionsMulti: account_requests.positions_multi,
+    requests.Pnl: account_requests.pnl,
+    requests.PnlSingle: account_requests.pnl_single,
+    requests.ContractDetails: market_requests.contract_details,
+    requests.MatchingSymbols: market_requests.matching_symbols,
+    requests.MarketRule: market_requests.market_rule,
+    requests.MarketData: market_requests.market_data,
+    requests.MarketDataType: _needs_no_answer,
+    requests.TickByTick: market_requests.tick_by_tick,
+    requests.Unsubscribe: _unsubscribe,
+    requests.NextId: _next_id,
+    requests.ManagedAccounts: _managed_accounts,
+    requests.CurrentTime: _current_time,
+    requests.ServerLogLevel: _needs_no_answer,
+    requests.Unsupported: _unsupported,
+}

@@ -1,0 +1,46 @@
+"""Where an order can stand, and what each of the broker's own words says about that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+
+class OrderStatus(Enum):
+    """Where an order stands; the value is the word that reports carry."""
+
+    PENDING_SUBMIT = "PendingSubmit"
+    PRE_SUBMITTED = "PreSubmitted"
+    SUBMITTED = "Submitted"
+    PARTIALLY_FILLED = "PartiallyFilled"
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    PENDING_CANCEL = "PendingCancel"
+    REJECTED = "Rejected"
+    UNKNOWN = "Unknown"
+
+    @property
+    def final(self) -> bool:
+        """Whether only fills and corrections can still change the order."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+
+WORDS: Final[Mapping[str, OrderStatus]] = {
+    "ApiPending": OrderStatus.PENDING_SUBMIT,
+    "PendingSubmit": OrderStatus.PENDING_SUBMIT,
+    "PreSubmitted": OrderStatus.PRE_SUBMITTED,
+    "Submitted": OrderStatus.SUBMITTED,
+    "PendingCancel": OrderStatus.PENDING_CANCEL,
+    # Executions decide when an order is filled; until they are here the word only proves it worked.
+    "Filled": OrderStatus.SUBMITTED,
+    "Cancelled": OrderStatus.CANCELLED,
+    "ApiCancelled": OrderStatus.CANCELLED,
+    # Refused, parked by a precaution, or held for borrow: alone it does not say which.
+    "Inactive": OrderStatus.UNKNOWN,
+}
+"""The broker's word -> what it means for an order without fills."""
+
+CANCEL_WORDS: Final = frozenset({"Cancelled", "ApiCancelled"})
