@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,21 +134,27 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
 # --- checks --------------------------------------------------------------------------------------
 
 
-def test_a_failed_check_is_told_by_name_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No runner waits for a record."""
     monkeypatch.delenv("RUNBOOK_RECORD", raising=False)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_failed_check_is_told_by_name_at_the_end() -> None:
     checks = Checks()
 
-    assert checks.that("one is one", 1 == 1)
-    assert not checks.that("fills agree", condition=False, detail="100 here, 90 there")
+    checks.that("one is one", 1 == 1)
+    checks.that("fills agree", condition=False, detail="100 here, 90 there")
 
     assert list(checks.table()["result"]) == ["passed", "FAILED"]
     with pytest.raises(RunbookError, match=r"1 of 2 checks failed: fills agree \(100 here, 90 there\)"):
         checks.finish()
 
 
-def test_no_checks_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RUNBOOK_RECORD", raising=False)
-
+@pytest.mark.usefixtures("by_hand")
+def test_no_checks_at_all_is_no_success() -> None:
     with pytest.raises(RunbookError, match="made no checks"):
         Checks().finish()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from toolkit.bus import choose, topics
 from toolkit.errors import ConfigError, NotConnectedError
 from toolkit.gateway import PaperGateway
 from toolkit.journal.reader import JournalReader
+from toolkit.orders.contract import Instrument, Quote
+from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.settings import Settings
 
 
@@ -138,9 +141,11 @@ def test_an_accepted_intent_that_was_never_sent_goes_on_in_the_next_run(
     raw = market(1)
 
     async def crash_before_sending() -> None:
-        """What a crash between the verdict and the order id leaves behind."""
-        client = first.client
-        client._gate.receive(raw)  # type: ignore[union-attr]
+        """What a crash between the verdict and the order id leaves behind: two facts in the journal."""
+        state, _ = first.client.gate.receive(raw)
+        quote = Quote(Decimal("450.00"), Decimal("450.02"))
+        spy = Instrument(con_id=756733, symbol="SPY", sec_type="STK", currency="USD")
+        first.client.gate.decide(state, SimpleRiskChecker(), spy, quote)
 
     first.call(crash_before_sending())
     first.stop()
@@ -198,7 +203,9 @@ def test_a_taken_metrics_port_is_refused_in_one_sentence(desk: Desk, gateway: Pa
         desk.engine.metrics.serve(gateway.port)
 
 
-def test_an_engine_without_a_gateway_says_why_it_cannot_start(settings: Settings, gateway: PaperGateway) -> None:
+def test_an_engine_without_a_gateway_says_why_it_cannot_start(
+    settings: Settings, gateway: PaperGateway
+) -> None:
     gateway.stop()
     with pytest.raises(NotConnectedError, match="nothing listens"):
         Engine(settings).start()

@@ -123,8 +123,13 @@ def test_h39_a_commission_before_its_execution_waits_for_it(decoder: OrderDecode
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("1.25", Decimal("1.25")), ("0", Decimal(0)), ("-0.2", Decimal("-0.2")), ("-1", None)]
-    + [("1.7976931348623157E308", None)],
+    [
+        ("1.25", Decimal("1.25")),
+        ("0", Decimal(0)),
+        ("-0.2", Decimal("-0.2")),
+        ("-1", None),
+        ("1.7976931348623157E308", None),
+    ],
 )
 def test_h39_an_unknown_commission_is_none_and_a_rebate_keeps_its_sign(
     text: str, amount: Decimal | None, decoder: OrderDecoder, ears: Ears
@@ -153,6 +158,8 @@ def test_a_message_that_cannot_be_read_is_an_alarm_not_a_log_line(
     assert ears.events == []
 
 
-@pytest.mark.parametrize(("value", "exact"), [(0.1, "0.1"), (100.0, "100"), (1e-8, "1E-8"), (450.25, "450.25")])
+@pytest.mark.parametrize(
+    ("value", "exact"), [(0.1, "0.1"), (100.0, "100"), (1e-8, "1E-8"), (450.25, "450.25")]
+)
 def test_a_float_off_the_wire_becomes_the_number_that_was_written(value: float, exact: str) -> None:
     assert decimal(value) == Decimal(exact)

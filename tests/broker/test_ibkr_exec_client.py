@@ -54,7 +54,9 @@ async def settled(client: IBKRExecClient, intent_id: str = builders.INTENT_ID) -
 
     def done() -> bool:
         state = client.ledger.get(intent_id)
-        return state is not None and state.final and (not state.executions or state.known_commission is not None)
+        return (
+            state is not None and state.final and (not state.executions or state.known_commission is not None)
+        )
 
     await until(done)
     return client.ledger.get(intent_id)  # type: ignore[return-value]
@@ -118,9 +120,7 @@ def test_an_order_away_from_the_market_rests_and_can_be_cancelled(
 
 def test_a_stop_fires_when_the_market_trades_through_it(trade: Session, gateway: PaperGateway) -> None:
     async def work(client: IBKRExecClient) -> None:
-        await client.place_order(
-            builders.raw_intent(order_type="STOP", limit_price=None, stop_price=455)
-        )
+        await client.place_order(builders.raw_intent(order_type="STOP", limit_price=None, stop_price=455))
         await acknowledged(client)
         gateway.market.set_quote("SPY", 455.00, 455.02, 500, 500)
         gateway.market.trade("SPY", 455.02, 100)

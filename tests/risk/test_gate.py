@@ -15,10 +15,11 @@ from tests import builders
 from toolkit.errors import IntentError
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
+from toolkit.orders.jsonable import as_json
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.gate import Gate, as_json
+from toolkit.risk.gate import Gate
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 

@@ -14,18 +14,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from toolkit.broker import contracts
 from toolkit.broker.client_config import LIVE_PORTS, ClientConfig
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
+from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.quotes import QuoteLines
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
-from toolkit.errors import IntentError, NotConnectedError
+from toolkit.errors import JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
-from toolkit.orders.contract import Instrument, Quote
-from toolkit.orders.events import AnyEvent, CancelRequested, Lost, Reserved, Sent
+from toolkit.orders.contract import Quote
+from toolkit.orders.events import AnyEvent, Lost
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger, Report
 from toolkit.orders.state import OrderState, OrderStatus
@@ -75,14 +75,10 @@ class IBKRExecClient:
         self._journal: SqliteJournal | None = None
         self._ledger: OrderLedger | None = None
         self._market: MarketBook | None = None
-        self._gate: Gate | None = None
         self._inbox: Inbox | None = None
         self._session: Session | None = None
-        self._lines: QuoteLines | None = None
+        self._placement: Placement | None = None
         self._ready = asyncio.Event()
-        self._next_order_id = 0
-        self._in_progress: dict[str, asyncio.Future[int | None]] = {}
-        """intent id -> the placement under way"""
         self._reports: deque[Report] = deque(maxlen=KEPT_REPORTS)
         self._closing: asyncio.Task[None] | None = None
 
@@ -112,6 +108,9 @@ class IBKRExecClient:
             await session.connect(config.host, config.port, config.client_id, timeout)
             self._open(self._choose_account(session.accounts))
             await self._take_snapshot()
+        except JournalError:
+            await self.disconnect_async()
+            raise
         except (NotConnectedError, RequestRefusedError) as error:
             self.last_error = str(error)
             log.error("%s", error)
@@ -124,8 +123,8 @@ class IBKRExecClient:
     async def disconnect_async(self) -> None:
         """Close the connection and the journal; orders at the broker stay as they are."""
         await self._close_session()
-        if self._in_progress:
-            await asyncio.wait(list(self._in_progress.values()))
+        if self._placement is not None:
+            await self._placement.finish()
         if self._journal is not None:
             journal, self._journal = self._journal, None
             journal.close()
@@ -148,6 +147,11 @@ class IBKRExecClient:
     def journal(self) -> SqliteJournal:
         """The open journal; NotConnectedError while there is none."""
         return _there(self._journal)
+
+    @property
+    def gate(self) -> Gate:
+        """Where intents are received and judged; NotConnectedError before a connection."""
+        return _there(self._placement).gate
 
     @property
     def inbox(self) -> Inbox:
@@ -181,23 +185,7 @@ class IBKRExecClient:
         self, raw: Mapping[str, Any], checker: SimpleRiskChecker, source: str = "python"
     ) -> int | None:
         """As ``place_order``, judged by ``checker``; a CANCEL intent returns its target's order id."""
-        state, first = _there(self._gate).receive(raw, source)
-        if not first:
-            return None
-        under_way = self._in_progress.get(state.intent_id)
-        if under_way is not None:
-            return await asyncio.shield(under_way)
-        if not state.undecided:
-            return state.order_id if state.denied is None else None
-        placement: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._in_progress[state.intent_id] = placement
-        order_id = None
-        try:
-            order_id = await self._advance(state, checker)
-        finally:
-            del self._in_progress[state.intent_id]
-            placement.set_result(order_id)
-        return order_id
+        return await _there(self._placement).take(raw, checker, source)
 
     async def cancel_order(self, ibkr_order_id: int) -> bool:
         """
@@ -214,17 +202,7 @@ class IBKRExecClient:
 
     async def cancel_intent(self, intent_id: str, by: str = "python") -> bool:
         """As ``cancel_order``, by intent id; an order that was not sent yet is cancelled at once."""
-        state = self.ledger.get(intent_id)
-        if state is None or state.final:
-            log.error("Intent %s has no open order; nothing was cancelled.", intent_id)
-            return False
-        if not self.ready:
-            log.error("Intent %s cannot be cancelled: %s", intent_id, self.last_error or "not connected.")
-            return False
-        state = self.ledger.record(CancelRequested(intent_id=intent_id, at=self._clock(), by=by))
-        if state.order_id is not None:
-            await _there(self._session).cancel(state.order_id)
-        return True
+        return await _there(self._placement).cancel(intent_id, by)
 
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
@@ -249,7 +227,7 @@ class IBKRExecClient:
         """
         if not self.ready:
             raise NotConnectedError(self.last_error or "The gateway is not connected.")
-        return await _there(self._lines).quote(await self._resolve(intent))
+        return await _there(self._placement).quote(intent)
 
     def health(self) -> dict[str, Any]:
         """How the client is, as plain values."""
@@ -261,7 +239,7 @@ class IBKRExecClient:
             "orders_tracked": len(states),
             "orders_working": sum(state.working for state in states),
             "orders_unknown": sum(state.status is OrderStatus.UNKNOWN for state in states),
-            "next_order_id": self._next_order_id,
+            "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,
             "read_only": self._refusal() is not None,
@@ -275,149 +253,6 @@ class IBKRExecClient:
     def paper(self) -> bool:
         """Whether this is a paper account: its name starts with D and the port is no live one."""
         return self._account.startswith("D") and self.config.port not in LIVE_PORTS
-
-    # --- one intent, step by step ------------------------------------------------------------------
-
-    async def _advance(self, state: OrderState, checker: SimpleRiskChecker) -> int | None:
-        assert state.intent is not None
-        if state.intent.action == "CANCEL":
-            return await self._cancel_target(state)
-        if state.accepted_at is None:
-            state = await self._decide(state, checker)
-        return None if state.final else await self._transmit(state)
-
-    async def _decide(self, state: OrderState, checker: SimpleRiskChecker) -> OrderState:
-        gate = _there(self._gate)
-        assert state.intent is not None
-        if gate.stale(state.intent):
-            return gate.deny_stale(state)
-        refusal = self._refusal()
-        if refusal is not None:
-            return gate.deny(state, *refusal)
-        try:
-            instrument = await self._resolve(state.intent)
-            quote = await _there(self._lines).quote(instrument)
-        except IntentError as error:
-            return gate.deny(state, error.code, str(error))
-        except NotConnectedError as error:
-            return gate.deny(state, "NOT_CONNECTED", str(error))
-        state = self.ledger.get(state.intent_id) or state
-        if state.final:  # cancelled meanwhile
-            return state
-        checker.bind(self.market)
-        return gate.decide(state, checker, instrument, quote)
-
-    async def _resolve(self, intent: OrderIntent) -> Instrument:
-        """
-        The contract that an intent names.
-
-        Raises:
-            IntentError: there is none, or more than one.
-            NotConnectedError: the gateway could not answer.
-        """
-        known = self.market.find(intent)
-        if known is not None:
-            return known
-        query = contracts.contract_query(intent)
-        try:
-            found = await _there(self._session).contract_details(query, ANSWER_TIMEOUT)
-        except RequestRefusedError as error:
-            raise IntentError(
-                f"The broker knows no {intent.sec_type} {intent.symbol or intent.con_id} in "
-                f"{intent.currency}: {error}; check symbol, sec_type and currency.",
-                field="symbol",
-                code="UNKNOWN_CONTRACT",
-            ) from error
-        if len(found) != 1:
-            raise IntentError(
-                f"{len(found)} contracts fit {intent.sec_type} {intent.symbol}; "
-                "add primary_exchange, expiry, strike, right or con_id.",
-                field="symbol",
-                code="AMBIGUOUS_CONTRACT",
-            )
-        return self.market.learn(intent, found[0])
-
-    async def _transmit(self, state: OrderState) -> int | None:
-        """Reserve an order id, make that durable, and write the order to the socket, in this order."""
-        session, gate = _there(self._session), _there(self._gate)
-        await session.order_turn()
-        # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
-        state = self.ledger.get(state.intent_id) or state
-        intent = state.intent
-        assert intent is not None
-        if state.final:
-            return None
-        if gate.stale(intent):
-            gate.deny_stale(state)
-            return None
-        instrument = self.market.by_number(state.con_id)
-        if not self.ready or instrument is None:
-            gate.deny(state, "NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
-            return None
-        order_id = self._new_order_id()
-        account = intent.account or self._account
-        client_id = self.config.client_id
-        state = self.ledger.record(
-            Reserved(
-                intent_id=state.intent_id,
-                at=self._clock(),
-                order_id=order_id,
-                client_id=client_id,
-                account=account,
-            )
-        )
-        await self.journal.durable(self.journal.last_seq)
-        journaled_at = self._clock()
-        try:
-            session.place(
-                order_id,
-                contracts.contract(instrument, intent.exchange),
-                contracts.order(intent, order_id, client_id, account),
-            )
-        except NotConnectedError as error:
-            gate.deny(state, "NOT_CONNECTED", str(error))
-            return None
-        self.ledger.record(Sent(intent_id=state.intent_id, at=self._clock(), journaled_at=journaled_at))
-        return order_id
-
-    async def _cancel_target(self, state: OrderState) -> int | None:
-        gate = _there(self._gate)
-        assert state.intent is not None
-        target_id = state.intent.target_intent_id
-        target = self.ledger.get(target_id)
-        if target is None:
-            gate.deny(state, "UNKNOWN_TARGET", f"No order is known for intent {target_id}.")
-            return None
-        if target.final:
-            gate.deny(
-                state, "TARGET_FINISHED", f"The order of intent {target_id} is {target.status.value} already."
-            )
-            return None
-        if not self.ready:
-            gate.deny(state, "NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
-            return None
-        gate.accept_cancel(state)
-        await self.cancel_intent(target_id, by=state.intent_id)
-        return target.order_id
-
-    def _new_order_id(self) -> int:
-        """The next order id, above every id that the broker mentioned for our client."""
-        order_id = max(self._next_order_id, _there(self._inbox).highest_order_id + 1)
-        self._next_order_id = order_id + 1
-        return order_id
-
-    def _refusal(self) -> tuple[str, str] | None:
-        """Why no order may be placed on this connection at all: (code, sentence), or None."""
-        if self.config.read_only:
-            return "READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account."
-        if not self.ready:
-            return "NOT_CONNECTED", "The gateway is not connected; nothing was sent."
-        if not self.paper:
-            return (
-                "NOT_ARMED",
-                f"Account {self._account} on port {self.config.port} is live, and live trading is not armed.",
-            )
-        return None
 
     # --- starting up and stopping -------------------------------------------------------------------
 
@@ -464,19 +299,42 @@ class IBKRExecClient:
         return wanted or accounts[0]
 
     def _open(self, account: str) -> None:
-        session, market, ledger = _there(self._session), self.market, self.ledger
+        session, inbox, market, ledger = _there(self._session), self.inbox, self.market, self.ledger
         market.account = account
-        self._lines = _there(self._inbox).lines = QuoteLines(session, market, delayed=self.paper)
-        self._gate = Gate(
+        inbox.lines = QuoteLines(session, market, delayed=self.paper)
+        gate = Gate(
             ledger,
             clock=self._clock,
             ttl=timedelta(seconds=self.config.intent_ttl_s),
             account=account,
             paper=self.paper,
         )
-        highest = ledger.highest_order_id(self.config.client_id)
-        self._next_order_id = max(session.next_valid_id, highest + 1)
+        self._placement = Placement(
+            ledger=ledger,
+            journal=self.journal,
+            gate=gate,
+            session=session,
+            inbox=inbox,
+            market=market,
+            lines=inbox.lines,
+            client_id=self.config.client_id,
+            clock=self._clock,
+            refusal=self._refusal,
+        )
         self.risk_checker.bind(market)
+
+    def _refusal(self) -> Refusal | None:
+        """Why no order may be placed on this connection at all, None when orders may."""
+        if self.config.read_only:
+            return Refusal("READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account.")
+        if not self.ready:
+            return Refusal("NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
+        if not self.paper:
+            return Refusal(
+                "NOT_ARMED",
+                f"Account {self._account} on port {self.config.port} is live, and live trading is not armed.",
+            )
+        return None
 
     async def _take_snapshot(self) -> None:
         """

@@ -23,7 +23,7 @@ def consumer_and_producer(settings: Settings) -> tuple[Any, Any]:
         from toolkit.bus import kafka
 
         kafka.ensure_topics(settings.kafka_bootstrap_servers)
-        consumer = kafka.consumer(settings.kafka_bootstrap_servers, INTENTS, GROUP)
+        consumer: Any = kafka.consumer(settings.kafka_bootstrap_servers, INTENTS, GROUP)
     else:
         consumer = EmbeddedConsumer(settings.bus_path, INTENTS, group_id=GROUP)
     return consumer, producer(settings)

@@ -73,7 +73,7 @@ def run_demo(
             problems.append(f"Runbook {each.notebook.stem} failed: {each.reason}")
     console.print(summary(session, problems))
     for problem in problems[:SHOWN_BREACHES]:
-        console.print(f"  {problem}", style="bold red", markup=False, highlight=False)
+        console.print(f"  {problem}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     if len(problems) > SHOWN_BREACHES:
         console.print(f"  ... and {len(problems) - SHOWN_BREACHES} more.", style="bold red")
     files = {"report": report.html, "paper-trading test": test.html, "journal": own.journal_path, "all": home}
@@ -120,8 +120,8 @@ def _problems(settings: Settings, session: Session) -> list[str]:
     conflicts = sum(report["report_seq"] == 0 for report in reports)
     if conflicts != day.conflicts:
         problems.append(f"{conflicts} of {day.conflicts} re-used ids were denied.")
-    if session.dead_letters != day.unreadable:
-        problems.append(f"{session.dead_letters} dead letters, expected {day.unreadable}.")
+    if session.dead_letters != day.dead:
+        problems.append(f"{session.dead_letters} dead letters, expected {day.dead}.")
     return problems
 
 

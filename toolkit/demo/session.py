@@ -156,7 +156,7 @@ def _settle(engine: Engine, day: Day) -> list[str]:
         ]
 
     def all_read() -> bool:
-        return len(_values(engine.settings.bus_path, DEAD_LETTERS)) >= day.unreadable
+        return len(_values(engine.settings.bus_path, DEAD_LETTERS)) >= day.dead
 
     _wait(engine, lambda: not open_ones() and all_read())
     return open_ones()

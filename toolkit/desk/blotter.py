@@ -37,7 +37,7 @@ ANSWER_TIMEOUT: Final = 2.0
 """Seconds that the engine has to say how it is; the front end calls the blotter stale after three."""
 
 
-class Blotter(anywidget.AnyWidget):  # type: ignore[misc]
+class Blotter(anywidget.AnyWidget):
     """
     The blotter of one desk; ``desk.blotter()`` makes it, and being displayed starts it.
 
@@ -70,7 +70,8 @@ class Blotter(anywidget.AnyWidget):  # type: ignore[misc]
         """Begin to send; a second call changes nothing."""
         if self._thread is not None or self._stopping:
             return
-        self.desk.engine.client.ledger.listeners.append(self._changes)
+        listeners = self.desk.engine.client.ledger.listeners
+        self.desk.ask(lambda: listeners.append(self._changes))
         self._thread = threading.Thread(target=self._run, name="toolkit-blotter", daemon=True)
         self._thread.start()
 
@@ -82,7 +83,8 @@ class Blotter(anywidget.AnyWidget):  # type: ignore[misc]
         self._changes.wake()
         self._thread.join()
         self._thread = None
-        self.desk.engine.client.ledger.listeners.remove(self._changes)
+        listeners = self.desk.engine.client.ledger.listeners
+        self.desk.ask(lambda: listeners.remove(self._changes))
         if self._static is not None:
             self._static.update(_Html(self._repr_html_(), self._mark))
 
@@ -92,20 +94,22 @@ class Blotter(anywidget.AnyWidget):  # type: ignore[misc]
         super().close()
 
     def _run(self) -> None:
-        """Send until stopped; what goes wrong is shown, and tried again."""
         while not self._stopping:
-            changed = self._changes.take(HEARTBEAT)
-            try:
-                self._send(changed)
-                self._fault = ""
-            except Exception as error:
-                log.exception("The blotter could not be brought up to date.")
-                self._fault = f"The blotter could not be brought up to date: {error}"
-                self._feed.forget()
+            self._tell_safely(self._changes.take(HEARTBEAT))
             time.sleep(SHORTEST_PAUSE)
-        self._send(self._changes.take(0))
+        self._tell_safely(self._changes.take(0))
 
-    def _send(self, changed: set[str]) -> None:
+    def _tell_safely(self, changed: set[str]) -> None:
+        """Send; what goes wrong is shown with the next message, and told again in full."""
+        try:
+            self._tell(changed)
+            self._fault = ""
+        except Exception as error:
+            log.exception("The blotter could not be brought up to date.")
+            self._fault = f"The blotter could not be brought up to date: {error}"
+            self._feed.forget()
+
+    def _tell(self, changed: set[str]) -> None:
         if changed:
             self._last_event = datetime.now(UTC)
         if not self._greeted:
@@ -163,13 +167,15 @@ class Blotter(anywidget.AnyWidget):  # type: ignore[misc]
         return f"toolkit-static-{self.model_id}"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython import display as front_end
 
+        display: Any = front_end.display
         self.start()
         if self._static is None:
             content = _Html(self._repr_html_(), self._mark)
             self._static = display(content, display_id=f"blotter-{secrets.token_hex(8)}")
-        display(super()._repr_mimebundle_(), raw=True)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        display({"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self)}, raw=True)
 
     def _repr_html_(self) -> str:
         strip = strip_of(self.desk.health(), now=datetime.now(UTC), last_event=self._last_event)

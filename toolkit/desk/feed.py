@@ -92,7 +92,7 @@ def strip_of(
 
 def static_html(strip: Mapping[str, Any], orders: Iterable[Row]) -> str:
     """The blotter as it stands, for a place without a live front end: plain HTML, newest order first."""
-    newest = sorted(orders, key=lambda row: row["at"], reverse=True)
+    newest = sorted(reversed(list(orders)), key=lambda row: row["at"], reverse=True)
     shown = [place for place, column in enumerate(rows.ORDERS) if column.kind not in ("age", "action")]
     head = "".join(f"<th>{html.escape(rows.ORDERS[place].title)}</th>" for place in shown) + "<th>Note</th>"
     body = "".join(f"<tr>{_cells(row, shown)}</tr>" for row in newest[:STATIC_ROWS])

@@ -61,19 +61,6 @@ def decode(body: bytes, row: int) -> AnyEvent:
         ) from error
 
 
-def as_json(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    A dict from Python as JSON would carry it: numpy numbers plain, times as text, NaN as None.
-
-    What is made of it before it is journaled is then the same as what a replay makes of it.
-
-    Raises:
-        JournalError: a key is no text, or a text is broken.
-    """
-    content: dict[str, Any] = msgspec.json.decode(_encode(raw, "intent"))
-    return content
-
-
 def _encode(value: object, name: str) -> bytes:
     try:
         return _encoder.encode(value)

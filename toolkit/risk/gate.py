@@ -8,18 +8,16 @@ or a message from a topic.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from toolkit.errors import IntentError
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Accepted, Decision, Denied, Received, Repeated
 from toolkit.orders.intent import OrderIntent, parse, readable_id
+from toolkit.orders.jsonable import as_json
 from toolkit.orders.ledger import OrderLedger
-from toolkit.orders.numbers import plain
 from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 
@@ -71,7 +69,7 @@ class Gate:
         content = as_json(raw)
         now = self._clock()
         try:
-            intent: OrderIntent | None = parse(raw, now=now, ttl=self._ttl, account=self.account)
+            intent: OrderIntent | None = parse(content, now=now, ttl=self._ttl, account=self.account)
             fault = None
         except IntentError as error:
             intent, fault = None, error
@@ -163,41 +161,3 @@ def _same_order(known: OrderState, intent: OrderIntent | None, content: dict[str
     if known.intent is None or intent is None:
         return known.raw == content
     return known.intent.terms == intent.terms
-
-
-def as_json(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    A raw intent as plain JSON values, so that it can be remembered whatever it holds.
-
-    Decimals and other objects become text; numbers that JSON has no word for (NaN) become text too.
-    """
-    return {str(name): _plain(value) for name, value in raw.items()}
-
-
-def _number(value: Decimal) -> int | float | str:
-    """The JSON number that stands for exactly this value, else its text."""
-    if not value.is_finite():
-        return str(value)
-    number = plain(value)
-    return number if Decimal(str(number)) == value else str(value)
-
-
-def _plain(value: object) -> Any:
-    match value:
-        case None | bool() | str():
-            return value
-        case int():
-            return int(value)
-        case float():
-            return float(value) if math.isfinite(value) else str(value)
-        case Decimal():
-            return _number(value)
-        case datetime():
-            return value.isoformat()
-        case Mapping():
-            return as_json(value)
-        case list() | tuple():
-            return [_plain(item) for item in value]
-    # numpy's scalars are not Python numbers, but turn into them.
-    item = getattr(value, "item", None)
-    return _plain(item()) if callable(item) and getattr(value, "ndim", None) == 0 else str(value)

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,9 +91,10 @@ class Checks:
     def __init__(self) -> None:
         self._checks: list[Check] = []
         self._background: list[str] = []
+        self._earlier = weakref.WeakSet(_unseen_failures())
         self._watch_background()
 
-    def that(self, name: str, condition: object, detail: str = "") -> bool:
+    def that(self, name: str, condition: object, detail: str = "") -> None:
         """
         Make one check and go on, whatever comes out.
 
@@ -101,9 +103,7 @@ class Checks:
             condition: whether it does.
             detail: the figures behind it.
         """
-        check = Check(name, bool(condition), detail)
-        self._checks.append(check)
-        return check.passed
+        self._checks.append(Check(name, bool(condition), detail))
 
     def table(self) -> pd.DataFrame:
         """The checks so far: index ``check``, columns ``result`` (passed or FAILED) and ``detail``."""
@@ -122,8 +122,8 @@ class Checks:
             RunbookError: names the checks that failed, or says that there were none.
         """
         __tracebackhide__ = True  # the reader needs the sentence, not this line
-        self._background += _unawaited_failures()
-        for failure in self._background:
+        late = [_told(task) for task in _unseen_failures() if task not in self._earlier]
+        for failure in self._background + late:
             self.that("nothing failed in the background", condition=False, detail=failure)
         reason = _reason(self._checks)
         path = os.environ.get(RECORD_VARIABLE)
@@ -173,12 +173,16 @@ def _reason(checks: Sequence[Check]) -> str:
     return f"{len(failed)} of {len(checks)} checks failed: {named}."
 
 
-def _unawaited_failures() -> list[str]:
+def _unseen_failures() -> list[asyncio.Task[Any]]:
     """Failed asyncio tasks, in any loop, that are still referenced and whose exception nobody has seen."""
-    failures = []
-    for task in gc.get_objects():
-        # asyncio keeps no list of finished tasks; this flag is its own "was never retrieved".
-        if isinstance(task, asyncio.Task) and getattr(task, "_log_traceback", False):
-            error = task.exception()
-            failures.append(f"{type(error).__name__}: {error} in task {task.get_name()}")
-    return failures
+    # asyncio keeps no list of finished tasks; the flag is its own "was never retrieved".
+    return [
+        task
+        for task in gc.get_objects()
+        if isinstance(task, asyncio.Task) and getattr(task, "_log_traceback", False)
+    ]
+
+
+def _told(task: asyncio.Task[Any]) -> str:
+    error = task.exception()
+    return f"{type(error).__name__}: {error} in task {task.get_name()}"

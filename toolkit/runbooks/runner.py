@@ -97,7 +97,7 @@ def run(
     if not notebook.is_file():
         raise RunbookError(f"Runbook {book.name} could not be started: {failure}")
     record = _settle(record_path, run_id, failure)
-    page = write_page(notebook) if html else None
+    page = write_page(notebook, record) if html else None
     return RunResult(
         record.outcome, 0 if record.outcome == PASSED else 1, folder, notebook, page, record.reason
     )
@@ -107,7 +107,11 @@ def _execute(
     path: Path, output: Path, values: Mapping[str, object], cell_timeout: int, progress: bool
 ) -> str:
     """Run every cell; returns why that ended early, ``""`` when it did not."""
+    from traitlets.config import Config
+
     library = papermill()
+    # Other users of this machine must not be able to read what passes between us and the kernel.
+    encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
         library.execute_notebook(
             str(path),
@@ -115,6 +119,7 @@ def _execute(
             parameters=dict(values),
             progress_bar=progress,
             execution_timeout=cell_timeout,
+            config=encrypted,
         )
     except library.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"

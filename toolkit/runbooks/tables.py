@@ -1,4 +1,4 @@
-"""Frames as tables for people: numbers right-aligned with thousands separators, text left, nothing cut off."""
+"""Frames as tables for people: numbers right-aligned with thousands separators, nothing cut off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-MISSING = "–"
+MISSING = "-"
 
 
 def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Styler:
@@ -32,7 +32,10 @@ def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Sty
         elif pd.api.types.is_integer_dtype(dtype):
             styler = styler.format("{:,}", subset=[column], na_rep=MISSING)
         else:
-            styler = styler.set_properties(subset=[column], **{"text-align": "left"})
-    left = {"selector": "th", "props": "text-align: left; font-weight: 600; vertical-align: top;"}
-    cells = {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"}
-    return styler.set_table_styles([left, cells])
+            styler = styler.set_properties(subset=[column], **{"text-align": "left", "max-width": "46em"})
+    return styler.set_table_styles(
+        [
+            {"selector": "th", "props": "text-align: left; font-weight: 600; vertical-align: top;"},
+            {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"},
+        ]
+    )
