@@ -64,3 +64,12 @@ def loop_run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
 
     with asyncio.Runner() as runner:
         yield lambda work: runner.run(limited(work))
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a real broker that all tests of this run share; it starts when first asked for."""
+    from tests.kafka_broker import kafka_broker
+
+    with kafka_broker(tmp_path_factory.mktemp("kafka")) as bootstrap:
+        yield bootstrap

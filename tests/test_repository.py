@@ -1,4 +1,4 @@
-"""Rules that the tree itself must keep: who imports whom, one set of dependencies, tools without complaint."""
+"""Rules that the tree itself must keep: who imports whom, one set of dependencies, silent tools."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ MAY_IMPORT = {
 ONLY_IN = {
     "ib_async": {"broker"},
     "kafka": {"bus/kafka.py"},
-    "ipywidgets": {"desk"},
     "anywidget": {"desk"},
     "prometheus_client": {"app/metrics.py"},
     "papermill": {"runbooks"},

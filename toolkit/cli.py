@@ -10,7 +10,6 @@ Exit codes: 0 done, 1 a check or a runbook failed, 2 usage or configuration, 3 c
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +25,23 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 USAGE: Final = 2
 CANNOT_CONNECT: Final = 3
+
+SHOWN: Final = {
+    "orders": [
+        *("received_at", "symbol", "side", "quantity", "filled_quantity", "order_type", "limit_price"),
+        *("stop_price", "avg_fill_price", "commission", "status", "reason_code"),
+    ],
+    "fills": [
+        *("time", "intent_id", "symbol", "side", "shares", "price", "commission", "currency"),
+        *("slippage_bps", "exchange"),
+    ],
+    "reports": [
+        *("intent_id", "report_seq", "event", "status", "symbol", "side", "quantity", "filled_quantity"),
+        *("avg_fill_price", "commission", "reason_code"),
+    ],
+    "positions": ["account", "position", "average_cost", "realized", "commission", "currency"],
+}
+"""Columns that fit a terminal; --csv and --json have all."""
 
 
 class _Group(click.Group):
@@ -49,7 +65,7 @@ def _exit_code(error: ToolkitError) -> int:
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="toolkit")
+@click.version_option(package_name="toolkit", prog_name="toolkit")
 def main() -> None:
     """From a notebook idea to real orders at Interactive Brokers."""
 
@@ -84,6 +100,18 @@ def serve(host: str | None, port: int | None, client_id: int | None) -> None:
 
 
 @main.command()
+def doctor() -> None:
+    """Check what works on this machine, and say what to do about what does not."""
+    from rich.console import Console
+
+    from toolkit.doctor import as_table, examine
+
+    checks = examine()
+    Console().print(as_table(checks))
+    sys.exit(0 if all(check.ok for check in checks) else FAILED)
+
+
+@main.command()
 @click.argument("runbook")
 @click.option(
     "-p", "--param", nargs=2, multiple=True, metavar="NAME VALUE", help="One parameter; repeatable."
@@ -108,6 +136,8 @@ def submit(file: Path, partial: bool) -> None:
     from datetime import UTC, datetime, timedelta
 
     from toolkit.app.files import as_message, read_intents
+    from toolkit.bus.choose import send_all
+    from toolkit.bus.topics import INTENTS
 
     settings = _settings()
     intents, bad = read_intents(file, now=datetime.now(UTC), ttl=timedelta(seconds=settings.intent_ttl_s))
@@ -118,7 +148,11 @@ def submit(file: Path, partial: bool) -> None:
             f"{len(bad)} of {len(bad) + len(intents)} rows are bad, so nothing was submitted; "
             "correct them, or use --partial."
         )
-    _send(settings, [(intent.strategy_id or intent.intent_id, as_message(intent)) for intent in intents])
+    send_all(
+        settings,
+        INTENTS,
+        [(intent.strategy_id or intent.intent_id, as_message(intent)) for intent in intents],
+    )
     click.echo(f"{len(intents)} intents submitted.")
     sys.exit(USAGE if bad else 0)
 
@@ -130,6 +164,9 @@ def cancel(intent_id: str) -> None:
     import uuid
 
     import msgspec
+
+    from toolkit.bus.choose import send_all
+    from toolkit.bus.topics import INTENTS
 
     settings = _settings()
     with _journal(settings) as journal:
@@ -143,7 +180,9 @@ def cancel(intent_id: str) -> None:
         "action": "CANCEL",
         "target_intent_id": intent_id,
     }
-    _send(settings, [(state.intent.strategy_id if state.intent else intent_id, msgspec.json.encode(message))])
+    # The key of the intent itself, so that its cancel goes the same way and cannot overtake it.
+    key = (state.intent.strategy_id if state.intent else "") or intent_id
+    send_all(settings, INTENTS, [(key, msgspec.json.encode(message))])
     click.echo(f"Cancel of {intent_id} requested; its reports will say what came of it.")
 
 
@@ -155,7 +194,7 @@ def _table_command(name: str, text: str) -> None:
     @click.option("--json", "form", flag_value="json", help="JSON lines.")
     def command(form: str | None) -> None:
         with _journal(_settings()) as journal:
-            _print(_frame(name, journal), form)
+            _print(_frame(name, journal), form, SHOWN[name])
 
 
 _table_command("orders", "Every order in the journal.")
@@ -177,7 +216,7 @@ def _frame(name: str, journal: Any) -> pd.DataFrame:
     return positions.positions_frame(journal.states().values())
 
 
-def _print(frame: pd.DataFrame, form: str | None) -> None:
+def _print(frame: pd.DataFrame, form: str | None, shown: list[str]) -> None:
     if form == "csv":
         click.echo(frame.to_csv(), nl=False)
     elif form == "json":
@@ -186,7 +225,8 @@ def _print(frame: pd.DataFrame, form: str | None) -> None:
     elif frame.empty:
         click.echo("Nothing yet.")
     else:
-        click.echo(frame.to_string(na_rep="-"))
+        times = {name: "{:%m-%d %H:%M:%S}".format for name in shown if name in ("received_at", "time")}
+        click.echo(frame[shown].to_string(na_rep="-", formatters=times))
 
 
 def _journal(settings: Settings) -> Any:
@@ -199,21 +239,6 @@ def _settings(**changes: Any) -> Settings:
     from toolkit.settings import Settings
 
     return Settings.load(**changes)
-
-
-def _send(settings: Settings, messages: Iterable[tuple[str, bytes]]) -> None:
-    """Put messages on ``order_intents`` and wait until the bus has them."""
-    from toolkit.bus.choose import producer
-    from toolkit.bus.topics import INTENTS
-
-    bus = producer(settings)
-    try:
-        sent = [bus.send(INTENTS, value=body, key=key.encode()) for key, body in messages]
-        bus.flush(timeout=30)
-        for future in sent:
-            future.get(timeout=30)
-    finally:
-        bus.close()
 
 
 def _once(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

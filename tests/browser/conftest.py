@@ -33,9 +33,14 @@ FLAGS = [
 NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium; without it the test is skipped, unless TOOLKIT_REQUIRE names ``browser``."""
+    """
+    Headless Chromium; without it the test is skipped, unless TOOLKIT_REQUIRE names ``browser``.
+
+    It ends with its module: while it lives this thread has a running event loop, and asyncio.run
+    would fail in other tests.
+    """
     missing = [name for name in ("playwright", "jupyterlab") if importlib.util.find_spec(name) is None]
     if not CHROMIUM.exists():
         missing.append(str(CHROMIUM))

@@ -17,10 +17,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / ".venv" / ".screenshots"
 CELLS = [
     "import toolkit\ndesk = toolkit.connect()\ndesk.blotter()",
-    "desk.buy('SPY', 100, intent_id='bought', strategy_id='momentum')\n"
-    "desk.sell('QQQ', 30, limit=600, intent_id='resting', tif='GTC')\n"
-    "desk.buy('SPY', 5_000, intent_id='too-large')\n"
-    "desk.wait('bought')['status']",
+    (
+        "desk.buy('SPY', 100, intent_id='bought', strategy_id='momentum')\n"
+        "desk.sell('QQQ', 30, limit=600, intent_id='resting', tif='GTC')\n"
+        "desk.buy('SPY', 5_000, intent_id='too-large')\n"
+        "desk.wait('bought')['status']"
+    ),
 ]
 
 
@@ -32,9 +34,7 @@ def notebook(*cells: str) -> str:
         for n, source in enumerate(cells)
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return json.dumps(
-        {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    )
+    return json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 
 @pytest.fixture
@@ -45,20 +45,13 @@ def open_notebook(browser: Any, lab: tuple[str, Path]) -> Iterator[Callable[...,
 
     def opened(*cells: str, theme: str = "JupyterLab Light") -> Any:
         (folder / "blotter.ipynb").write_text(notebook(*cells))
-        page = context.new_page(); msgs=[]; page.on("console", lambda m: msgs.append(m.text)); page.on("pageerror", lambda m: msgs.append(str(m)))
+        page = context.new_page()
         page.goto(address.format("blotter.ipynb"))
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-        page.wait_for_function(
-            "window.jupyterapp.commands.isEnabled('notebook:run-all-cells')"
-            " && document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]')",
-            timeout=90_000,
-        )
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=90_000)
         page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
         page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        try:
-            page.wait_for_selector(".tkb-strip .tkb-item", timeout=15_000)
-        except Exception:
-            shot(page, "fail"); print("\n".join(msgs)); raise
+        page.wait_for_selector(".tkb-strip .tkb-item", timeout=60_000)
         return page
 
     yield opened
@@ -91,10 +84,10 @@ def test_orders_appear_in_the_blotter_and_one_is_cancelled_from_its_row(
     assert "PAPER" in page.locator(".tkb-strip").inner_text()
 
     tab(page, "All orders").click()
-    row(page, "bought").get_by_text("Filled", exact=False).last.wait_for()
+    row(page, "bought").get_by_text("✓ Filled").wait_for()
     shot(page, f"all-orders-{theme}")
     tab(page, "Denied").click()
-    row(page, "too-large").get_by_text("max_order_quantity").wait_for()
+    row(page, "too-large").get_by_text("MAX_ORDER_QUANTITY", exact=True).wait_for()
     shot(page, f"denied-{theme}")
 
     tab(page, "Working").click()

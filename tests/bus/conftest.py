@@ -10,16 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.kafka_broker import kafka_broker
 from toolkit.bus import kafka
 from toolkit.bus.embedded import EmbeddedConsumer, EmbeddedProducer
-
-
-@pytest.fixture(scope="session")
-def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """``host:port`` of a real broker that all tests of this run share."""
-    with kafka_broker(tmp_path_factory.mktemp("kafka")) as bootstrap:
-        yield bootstrap
 
 
 class Bus:

@@ -12,7 +12,18 @@ import pytest
 from matplotlib.dates import date2num
 from pandas.testing import assert_frame_equal
 
-from tests.builders import accepted, at, cancelled, denied, executed, order, placed, received, state_of
+from tests.builders import (
+    accepted,
+    at,
+    cancelled,
+    denied,
+    executed,
+    order,
+    placed,
+    received,
+    rejected,
+    state_of,
+)
 from toolkit.errors import ConfigError
 from toolkit.reports import plots
 from toolkit.reports.exposure import exposure_frame
@@ -188,7 +199,7 @@ def test_gross_and_net_are_drawn_as_steps():
 # --- outcomes ------------------------------------------------------------------------------------
 
 
-def test_outcomes_are_counted_by_status_and_reason_most_frequent_first():
+def test_outcomes_are_counted_most_frequent_first_and_tell_our_denials_from_the_brokers_rejections():
     states = [
         order(executed(100)),
         order(executed(100)),
@@ -196,15 +207,17 @@ def test_outcomes_are_counted_by_status_and_reason_most_frequent_first():
         state_of(received("d"), denied(intent_id="d")),
         state_of(received("e"), denied(intent_id="e")),
         state_of(received("f"), denied(intent_id="f")),
+        order(rejected()),
     ]
     axes = plots.order_outcomes(orders_frame(states)).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "Rejected: MAX_ORDER_QUANTITY",
+        "Denied: MAX_ORDER_QUANTITY",
         "Filled",
-        "Cancelled: IB202",
+        "Cancelled",
+        "Rejected: IB201",
     ]
-    assert [bar.get_width() for bar in axes.patches] == [3, 2, 1]
-    assert axes.get_xlabel() == "orders, 6 in all"
+    assert [bar.get_width() for bar in axes.patches] == [3, 2, 1, 1]
+    assert axes.get_xlabel() == "orders, 7 in all"
 
 
 # --- little or nothing to draw -------------------------------------------------------------------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from toolkit.orders.intent import OrderIntent, decode, parse
 FORMATS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
 _TRUTH: Final = {"true": True, "false": False}
 _WHOLE: Final = ("con_id", "schema_version")
+
+Raw = dict[str, Any]
 
 
 class BadRow(NamedTuple):
@@ -41,10 +44,10 @@ def read_intents(path: Path, *, now: datetime, ttl: timedelta) -> tuple[list[Ord
     intents: list[OrderIntent] = []
     bad: list[BadRow] = []
     first_row: dict[str, int] = {}
-    for row, content in _rows(path):
+    for row, read in _rows(path):
         where = f"{path.name} row {row}"
         try:
-            intent = parse(decode(content) if isinstance(content, bytes) else content, now=now, ttl=ttl)
+            intent = parse(read(), now=now, ttl=ttl)
         except IntentError as error:
             bad.append(BadRow(where, str(error)))
             continue
@@ -64,20 +67,21 @@ def as_message(intent: OrderIntent) -> bytes:
     return msgspec.json.encode({**extra, **fields})
 
 
-def _rows(path: Path) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
-    """(row number as an editor or a spreadsheet shows it, content) of each row that is not empty."""
+def _rows(path: Path) -> Iterator[tuple[int, Callable[[], Raw]]]:
+    """(row number as an editor or a spreadsheet shows it, how to read it) of each row that is not empty."""
     try:
         match path.suffix.lower():
             case ".csv":
                 with path.open(newline="", encoding="utf-8-sig") as file:
                     reader = csv.DictReader(file, strict=True)
+                    _check_header(path, reader.fieldnames or ())
                     for cells in reader:
-                        yield reader.line_num, _typed(cells.items())
+                        yield reader.line_num, partial(_typed, cells)
             case ".jsonl" | ".ndjson":
                 with path.open("rb") as lines:
                     for number, line in enumerate(lines, 1):
                         if line.strip():
-                            yield number, line
+                            yield number, partial(decode, line)
             case ".parquet":
                 yield from _parquet_rows(path)
             case other:
@@ -87,12 +91,18 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
         raise ConfigError(f"{path} cannot be read: {reason}.") from error
 
 
-def _typed(cells: Iterable[tuple[str | None, Any]]) -> dict[str, Any]:
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{path.name} has the column {twice!r} more than once; keep one of them.")
+
+
+def _typed(cells: Mapping[str | None, Any]) -> Raw:
     """CSV cells as an intent's raw fields; numbers stay text, which is read exactly."""
-    raw: dict[str, Any] = {}
-    for name, text in cells:
+    raw: Raw = {}
+    for name, text in cells.items():
         if name is None:
-            raise IntentError(f"There are more cells than the header has columns: {text}.")
+            raise IntentError(f"There are more cells than the header has columns: {', '.join(text)}.")
         if text is None or text == "":
             continue
         if name == "outside_rth":
@@ -104,16 +114,29 @@ def _typed(cells: Iterable[tuple[str | None, Any]]) -> dict[str, Any]:
     return raw
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pandas as pd
-
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Callable[[], Raw]]]:
     try:
-        frame = pd.read_parquet(path)
+        pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigError(
             f"{path.name} needs pyarrow to be read; pip install pyarrow, or use CSV."
         ) from error
-    except ValueError as error:
+    try:
+        records = parquet.read_table(path).to_pylist()
+    except pyarrow.ArrowException as error:
         raise ConfigError(f"{path} cannot be read as Parquet: {error}.") from error
-    for number, record in enumerate(json.loads(frame.to_json(orient="records", date_format="iso")), 1):
-        yield number, {name: value for name, value in record.items() if value is not None}
+    for number, record in enumerate(records, 1):
+        yield number, partial(_present, record)
+
+
+def _present(record: Raw) -> Raw:
+    """A Parquet row without its empty cells; whole numbers may come as floats, times as the reader's own."""
+    raw: Raw = {}
+    for name, value in record.items():
+        if isinstance(value, datetime):
+            raw[name] = value.isoformat()
+        elif name in _WHOLE and isinstance(value, float) and value.is_integer():
+            raw[name] = int(value)
+        elif value is not None:
+            raw[name] = value
+    return raw

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+
+from toolkit.errors import BusError, ToolkitError
 
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
 BATCH: Final = 200
 """Most records per batch: what is worked on between two commits."""
+GRACE: Final = 5.0
+"""Seconds that the record in work has to end when we stop; it may wait for a gateway that is away."""
 
 
 class Intake:
@@ -40,6 +46,8 @@ class Intake:
         self._handle = handle
         self._on_failure = on_failure
         self._stopping = threading.Event()
+        self._deadline = math.inf
+        """When, on the monotonic clock, the record in work is given up."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -50,7 +58,8 @@ class Intake:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Stop after the record in work; what was not committed comes again and is recognised."""
+        """Stop after the record in work or ``GRACE``; what was not committed comes again, recognised."""
+        self._deadline = time.monotonic() + GRACE
         self._stopping.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -60,12 +69,12 @@ class Intake:
         waiting: list[Any] = []
         try:
             while not self._stopping.is_set():
-                records = waiting or _flat(self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH))
+                records = waiting or self._poll(POLL_MS)
                 waiting = []
                 if records:
                     waiting = self._work_on(records, self._loop)
         except Exception as error:
-            log.exception("Intake stopped.")
+            log.critical("Intake stopped: %s", error, exc_info=not isinstance(error, ToolkitError))
             self._loop.call_soon_threadsafe(self._on_failure, error)
 
     def _work_on(self, records: list[Any], loop: asyncio.AbstractEventLoop) -> list[Any]:
@@ -76,11 +85,33 @@ class Intake:
         late: list[Any] = []
         while not batch.done():
             # A rebalance may have brought new partitions, which are not paused.
-            late += _flat(consumer.poll(timeout_ms=POLL_MS // 4, max_records=BATCH))
+            late += self._poll(POLL_MS // 4)
+            if time.monotonic() > self._deadline:
+                # It waits for a gateway that is away; as after a crash, the journal says how far it came.
+                batch.cancel()
+                return []
         if batch.result() and not late:
-            consumer.commit()
+            self._commit()
         consumer.resume(*consumer.assignment())
         return late
+
+    def _poll(self, timeout_ms: int) -> list[Any]:
+        try:
+            batches = self._consumer.poll(timeout_ms=timeout_ms, max_records=BATCH)
+        except ToolkitError:
+            raise
+        except Exception as error:
+            raise BusError(
+                f"Intents cannot be read from the bus any more ({type(error).__name__}: {error}); "
+                "check it and start again."
+            ) from error
+        return [record for records in batches.values() for record in records]
+
+    def _commit(self) -> None:
+        try:
+            self._consumer.commit()
+        except Exception as error:  # noqa: BLE001 - whatever the bus raises, the journal knows what was done
+            log.warning("What is done could not be committed (%s); it may come again, recognised.", error)
 
     async def _handle_all(self, records: list[Any]) -> bool:
         """Whether every record was handled; False when we were asked to stop in between."""
@@ -89,7 +120,3 @@ class Intake:
                 return False
             await self._handle(record)
         return True
-
-
-def _flat(batches: dict[Any, list[Any]]) -> list[Any]:
-    return [record for records in batches.values() for record in records]

@@ -9,6 +9,7 @@ import sys
 
 from toolkit.app.engine import Engine
 from toolkit.bus import choose
+from toolkit.errors import ConfigError
 from toolkit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,19 +36,25 @@ async def _run(settings: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     engine = Engine(settings, bus=choose.consumer_and_producer)
-    announcing = loop.create_task(_announce(engine, settings))
+    announcing = loop.create_task(_announce(engine, settings, stop))
     try:
         await engine.run(stop)
     finally:
         announcing.cancel()
-        await asyncio.gather(announcing, return_exceptions=True)
+        await asyncio.wait({announcing})
+    if not announcing.cancelled():
+        announcing.result()
 
 
-async def _announce(engine: Engine, settings: Settings) -> None:
-    """Serve metrics and say so once orders may be placed."""
+async def _announce(engine: Engine, settings: Settings, stop: asyncio.Event) -> None:
+    """Serve metrics and say so once orders may be placed; a service that cannot be watched ends."""
     await engine.wait_started()
     if settings.prometheus_port:
-        engine.metrics.serve(settings.prometheus_port)
+        try:
+            engine.metrics.serve(settings.prometheus_port)
+        except ConfigError:
+            stop.set()
+            raise
     client = engine.client
     account = f"{client.market.account} ({'paper' if client.paper else 'LIVE, not armed'})"
     bus = settings.kafka_bootstrap_servers or f"embedded bus {settings.bus_path}"

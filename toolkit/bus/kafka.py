@@ -23,9 +23,13 @@ from toolkit.errors import BusError
 
 CONNECT_S: Final = 10.0
 """How long a new client tries to reach a broker."""
+SESSION_S: Final = 10
+"""Silence after which the group gives a member's partitions to others."""
 
 
-def consumer(bootstrap: str, topic: str, group: str, *, connect_s: float = CONNECT_S) -> KafkaConsumer:
+def consumer(
+    bootstrap: str, topic: str, group: str, *, member: str | None = None, connect_s: float = CONNECT_S
+) -> KafkaConsumer:
     """
     A member of a consumer group.
 
@@ -33,6 +37,8 @@ def consumer(bootstrap: str, topic: str, group: str, *, connect_s: float = CONNE
         bootstrap: ``host:port``, several separated by commas.
         topic: what to read.
         group: whose committed offsets to go on from.
+        member: a name that outlives the process, so that after a crash the next one has its partitions
+            at once; one process at a time may use it. None: the group learns of a crash by silence.
         connect_s: seconds to try to reach a broker.
 
     Raises:
@@ -43,6 +49,8 @@ def consumer(bootstrap: str, topic: str, group: str, *, connect_s: float = CONNE
             topic,
             bootstrap_servers=_servers(bootstrap),
             group_id=group,
+            group_instance_id=member,
+            session_timeout_ms=SESSION_S * 1000,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=connect_s * 1000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.status import Status
 
 from toolkit import runbooks
 from toolkit.demo.session import DAY_S, Session, trade
 from toolkit.demo.summary import summary
 from toolkit.errors import ConfigError
-from toolkit.orders.state import OrderState
+from toolkit.orders.ledger import OrderLedger
 from toolkit.runbooks.reconcile import reconcile
 from toolkit.settings import Settings
 
@@ -51,7 +52,8 @@ def run_demo(
     console = console or Console()
     own = _own_settings(settings or Settings.load())
     home = own.toolkit_home
-    with _logging_to(home / "demo.log"), _line(console) as line:
+    with _logging_to(home / "demo.log"), console.status("Starting ...") as status:
+        line = _Line(status)
         session = trade(own, seed, line.day, seconds)
         line.say("Comparing journal, reports and live orders with the gateway's own record ...")
         problems = _problems(own, session)
@@ -68,10 +70,8 @@ def run_demo(
         )
         line.say("Running the runbook paper_trading_test ...")
         test = runbooks.run("paper_trading_test", settings=own, progress=False)
-    for each in (report, test):
-        if each.exit_code:
-            problems.append(f"Runbook {each.notebook.stem} failed: {each.reason}")
-    console.print(summary(session, problems))
+    console.print(summary(session, problems, (report, test)))
+    problems += [f"{each.notebook.stem}: {each.reason}" for each in (report, test) if each.exit_code]
     for problem in problems[:SHOWN_BREACHES]:
         console.print(f"  {problem}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     if len(problems) > SHOWN_BREACHES:
@@ -127,23 +127,17 @@ def _problems(settings: Settings, session: Session) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line that says what is going on; silent where nobody watches."""
+    """One line that says what is going on; rich shows it on a terminal only, and removes it at the end."""
 
-    console: Console
+    status: Status
 
     def say(self, text: str) -> None:
-        if self.console.is_terminal:
-            self.console.print(text, end="\r", soft_wrap=True)
+        self.status.update(text)
 
-    def day(self, age: float, orders: Mapping[str, OrderState], sent: int) -> None:
-        fills = sum(len(state.executions) for state in orders.values())
-        working = sum(state.working for state in orders.values())
+    def day(self, age: float, ledger: OrderLedger, sent: int) -> None:
+        fills = sum(len(state.executions) for state in ledger)
+        working = sum(state.working for state in ledger)
         self.say(f"{age:4.1f} s   {sent} intents sent   {fills} fills   {working} orders working")
-
-
-@contextmanager
-def _line(console: Console) -> Iterator[_Line]:
-    yield _Line(console)
 
 
 @contextmanager

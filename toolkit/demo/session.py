@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from toolkit.app.engine import Engine
 from toolkit.bus import choose
@@ -24,6 +24,7 @@ from toolkit.demo.day import SYMBOLS, Day, sample_day
 from toolkit.errors import ToolkitError
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.ledger import Ledger
+from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState
 from toolkit.settings import Settings
 
@@ -31,12 +32,12 @@ DAY_S: Final = 12.0
 """Seconds that the day lasts."""
 SETTLE_S: Final = 20.0
 """Longest wait, in seconds, for the last order to end and the last commission to come."""
-SAMPLE_S: Final = 0.2
-"""Seconds between two samples of the quotes."""
+LOOK_S: Final = 0.05
+"""Seconds between two looks at the quotes."""
 RATE: Final = 200.0
 """Messages a second; the gateway on this machine takes more than the broker's 50."""
 
-Progress = Callable[[float, Mapping[str, OrderState], int], None]
+Progress = Callable[[float, OrderLedger, int], None]
 """Called while the day runs with its age in seconds, the orders so far, and the messages sent so far."""
 
 
@@ -71,7 +72,7 @@ def trade(settings: Settings, seed: int, progress: Progress, seconds: float = DA
     Args:
         settings: limits, and the home of journal and bus; the gateway is our own.
         seed: of the market and of the day.
-        progress: told every fifth of a second how far the day is.
+        progress: told a few times a second how far the day is.
         seconds: how long the day lasts.
 
     Raises:
@@ -104,35 +105,41 @@ def _running(settings: Settings) -> Iterator[Engine]:
 
 def _send(engine: Engine, day: Day, quotes: Path, progress: Progress) -> None:
     """Put every message on the bus at its time, and write down the quotes meanwhile."""
-    ledger = engine.client.ledger
     sent: list[Any] = []
-    start = next_sample = time.monotonic()
     with closing(choose.producer(engine.settings)) as bus, quotes.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("ts_utc", "symbol", "bid", "ask"))
+        recorder = _QuoteRecorder(engine, file)
+        start = time.monotonic()
         for message in day.messages:
             while (age := time.monotonic() - start) < message.at:
-                if start + age >= next_sample:
-                    next_sample += SAMPLE_S
-                    _sample(engine, table)
-                    progress(age, {state.intent_id: state for state in ledger}, len(sent))
-                time.sleep(min(message.at - age, SAMPLE_S / 4))
+                recorder.look()
+                progress(age, engine.client.ledger, len(sent))
+                time.sleep(min(message.at - age, LOOK_S))
             _still_running(engine)
             sent.append(bus.send(INTENTS, value=message.body, key=message.key))
-        bus.flush(timeout=SETTLE_S)
         for future in sent:
             future.get(timeout=SETTLE_S)
-        _sample(engine, table)
+        recorder.look()
 
 
-def _sample(engine: Engine, table: Any) -> None:
-    """One line per symbol that the client has a quote of."""
-    market, now = engine.client.market, datetime.now(UTC).isoformat()
-    for symbol in SYMBOLS:
-        instrument = market.instrument({"symbol": symbol})
-        quote = None if instrument is None else market.quote(instrument.con_id)
-        if quote is not None and quote.mid is not None:
-            table.writerow((now, symbol, quote.bid, quote.ask))
+class _QuoteRecorder:
+    """Writes down every quote that is another than at the last look."""
+
+    def __init__(self, engine: Engine, file: TextIO) -> None:
+        self._market = engine.client.market
+        self._table = csv.writer(file)
+        self._table.writerow(("ts_utc", "symbol", "bid", "ask"))
+        self._last: dict[str, tuple[Decimal | None, Decimal | None]] = {}
+
+    def look(self) -> None:
+        now = datetime.now(UTC).isoformat()
+        for symbol in SYMBOLS:
+            instrument = self._market.instrument({"symbol": symbol})
+            if instrument is None:
+                continue
+            quote = self._market.quote(instrument.con_id)
+            if quote.mid is not None and self._last.get(symbol) != (quote.bid, quote.ask):
+                self._last[symbol] = quote.bid, quote.ask
+                self._table.writerow((now, symbol, quote.bid, quote.ask))
 
 
 def _cancel_the_rest(engine: Engine, day: Day) -> None:

@@ -9,14 +9,23 @@ from datetime import datetime
 from decimal import Decimal
 
 from rich.table import Table
+from rich.text import Text
 
 from toolkit.demo.session import Session
 from toolkit.orders.state import OrderStatus
 from toolkit.reports.frames import orders_frame
+from toolkit.runbooks import RunResult
 
 
-def summary(session: Session, problems: Sequence[str]) -> Table:
-    """Two columns: what, and how much, with units."""
+def summary(session: Session, problems: Sequence[str], runs: Iterable[RunResult]) -> Table:
+    """
+    Two columns: what, and how much, with units.
+
+    Args:
+        session: the day.
+        problems: what the audit found.
+        runs: the runbooks that were run.
+    """
     table = Table(title="A paper-trading day", title_justify="left", show_header=False, pad_edge=False)
     table.add_column("what")
     table.add_column("value", justify="right")
@@ -24,11 +33,14 @@ def summary(session: Session, problems: Sequence[str]) -> Table:
         for name, value in section:
             table.add_row(name, value)
         table.add_section()
-    table.add_row(
-        "audit against the gateway",
-        "[green]clean[/]" if not problems else f"[red]{len(problems)} problems[/]",
-    )
+    table.add_row("audit against the gateway", _verdict(not problems, f"{len(problems)} problems"))
+    for run in runs:
+        table.add_row(f"runbook {run.notebook.stem}", _verdict(run.exit_code == 0, run.outcome))
     return table
+
+
+def _verdict(passed: bool, otherwise: str) -> Text:
+    return Text("passed", style="green") if passed else Text(otherwise, style="bold red")
 
 
 def _sections(session: Session) -> Iterator[list[tuple[str, str]]]:

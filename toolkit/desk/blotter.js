@@ -66,6 +66,10 @@ class Store {
     for (const view of this.views) view.update();
   }
 
+  get closed() {
+    return this.strip?.link === "closed";
+  }
+
   rows(tab) {
     const rows = [...(this.tables.get(tab.table) ?? new Map()).values()].filter(tab.keep);
     return rows.reverse().sort((a, b) => b.at - a.at);
@@ -246,7 +250,7 @@ class View {
         set(cell, `${row.icon} ${text}`, row.note || text);
         break;
       case "age":
-        set(cell, row.working ? age(this.now() - row.at) : "");
+        set(cell, row.working && !this.store.closed ? age(this.now() - row.at) : "");
         break;
       case "action":
         this.drawAction(cell, row);
@@ -263,7 +267,8 @@ class View {
   drawAction(cell, row) {
     const cancel = this.store.cancels.get(row.id);
     let state = "none";
-    if (row.cancellable && this.asking === row.id) state = "ask";
+    if (this.store.closed) state = "none";
+    else if (row.cancellable && this.asking === row.id) state = "ask";
     else if (cancel?.told === "waiting") {
       state = Date.now() - cancel.at > KERNEL_BUSY_AFTER ? "busy" : "waiting";
     } else if (cancel?.told === "refused" && row.working) state = "refused";
@@ -289,17 +294,18 @@ class View {
     const { strip, heardAt } = this.store;
     if (!strip) return;
     const silence = Date.now() - heardAt;
-    const stale = silence > STALE_AFTER && strip.link !== "closed";
+    const { closed } = this.store;
+    const stale = silence > STALE_AFTER && !closed;
     this.root.classList.toggle("tkb-stale", stale);
     this.root.classList.toggle("tkb-liveaccount", strip.mode === "LIVE");
     const last = strip.last_event === null ? "no event yet" : `last event ${age(this.now() - strip.last_event)} ago`;
     const items = [
       ["account", `${strip.account} ${strip.mode}`],
       [strip.link === "connected" ? "ok" : "bad", `Link ${strip.link}`, strip.gateway],
-      ...(strip.read_only ? [["bad", "Orders not allowed"]] : []),
+      ...(strip.read_only && !closed ? [["bad", "Orders not allowed"]] : []),
       ["", `${strip.working.toLocaleString("en-US")} working`],
       [strip.unknown ? "bad" : "", `${strip.unknown} unknown`],
-      ["", strip.link === "closed" ? `as of ${utc(strip.now)} UTC` : last],
+      ["", closed ? `as of ${utc(strip.now)} UTC` : last],
       ...(stale ? [["bad", `STALE: nothing heard for ${age(silence)}, since ${utc(heardAt - this.store.skew)} UTC`]] : []),
       ...(strip.error ? [["bad", strip.error]] : []),
     ];
@@ -337,6 +343,10 @@ class View {
     if (action) this.scroll.focus({ preventScroll: true });
   }
 
+  offers(place) {
+    return this.rows[place]?.cancellable && !this.store.closed;
+  }
+
   cancel(intentId) {
     this.asking = null;
     this.store.ask(intentId);
@@ -354,7 +364,7 @@ class View {
       const height = this.scroll.clientHeight - ROW;
       if (top < this.scroll.scrollTop) this.scroll.scrollTop = top;
       if (top + ROW > this.scroll.scrollTop + height) this.scroll.scrollTop = top + ROW - height;
-    } else if (event.key === "c" && !event.ctrlKey && !event.metaKey && this.rows[place]?.cancellable) {
+    } else if (event.key === "c" && !event.ctrlKey && !event.metaKey && this.offers(place)) {
       this.asking = this.selected;
     } else if (event.key === "Escape") {
       this.asking = null;

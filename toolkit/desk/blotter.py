@@ -86,7 +86,7 @@ class Blotter(anywidget.AnyWidget):
         listeners = self.desk.engine.client.ledger.listeners
         self.desk.ask(lambda: listeners.remove(self._changes))
         if self._static is not None:
-            self._static.update(_Html(self._repr_html_(), self._mark))
+            self._static.update(_Html(self._repr_html_(), self._mark, repr(self)))
 
     def close(self) -> None:
         """Stop, and take the widget away."""
@@ -172,10 +172,10 @@ class Blotter(anywidget.AnyWidget):
         display: Any = front_end.display
         self.start()
         if self._static is None:
-            content = _Html(self._repr_html_(), self._mark)
+            content = _Html(self._repr_html_(), self._mark, repr(self))
             self._static = display(content, display_id=f"blotter-{secrets.token_hex(8)}")
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        display({"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self)}, raw=True)
+        display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
 
     def _repr_html_(self) -> str:
         strip = strip_of(self.desk.health(), now=datetime.now(UTC), last_event=self._last_event)
@@ -186,13 +186,14 @@ class Blotter(anywidget.AnyWidget):
 
 
 class _Html:
-    """HTML under a class name, by which it can be hidden."""
+    """HTML under a class name, by which it can be hidden, and a text for where there is no HTML."""
 
-    def __init__(self, content: str, mark: str) -> None:
+    def __init__(self, content: str, mark: str, text: str) -> None:
+        self._text = text
         self._content = f'<div class="toolkit-blotter-static {mark}">{content}</div>'
 
     def _repr_html_(self) -> str:
         return self._content
 
     def __repr__(self) -> str:
-        return "<Blotter, as a table>"
+        return self._text

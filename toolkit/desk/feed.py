@@ -92,9 +92,10 @@ def strip_of(
 
 def static_html(strip: Mapping[str, Any], orders: Iterable[Row]) -> str:
     """The blotter as it stands, for a place without a live front end: plain HTML, newest order first."""
-    newest = sorted(reversed(list(orders)), key=lambda row: row["at"], reverse=True)
-    shown = [place for place, column in enumerate(rows.ORDERS) if column.kind not in ("age", "action")]
-    head = "".join(f"<th>{html.escape(rows.ORDERS[place].title)}</th>" for place in shown) + "<th>Note</th>"
+    newest = sorted(orders, key=lambda row: row["at"])[::-1]  # of one moment, the last one first
+    shown = [place for place, column in enumerate(rows.ORDERS) if column.kind not in ("age", "id", "action")]
+    titles = [*(rows.ORDERS[place].title for place in shown), "Note", "Intent"]
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
     body = "".join(f"<tr>{_cells(row, shown)}</tr>" for row in newest[:STATIC_ROWS])
     more = len(newest) - STATIC_ROWS
     moment = datetime.fromtimestamp(strip["now"] / 1000, UTC)
@@ -119,6 +120,8 @@ def _cells(row: Row, shown: Iterable[int]) -> str:
     for place in shown:
         text = html.escape(row["cells"][place])
         kind = rows.ORDERS[place].kind
-        align = ' style="text-align:right"' if kind in ("number", "fill") else ""
-        cells.append(f"<td{align}>{row['icon'] + ' ' if kind == 'status' else ''}{text}</td>")
-    return "".join(cells) + f"<td>{html.escape(row['note'])}</td>"
+        align = "right" if kind in ("number", "fill") else "left"
+        icon = f"{row['icon']}&nbsp;" if kind == "status" else ""
+        cells.append(f'<td style="text-align:{align};white-space:nowrap">{icon}{text}</td>')
+    words = (row["note"], row["id"])
+    return "".join(cells) + "".join(f'<td style="text-align:left">{html.escape(text)}</td>' for text in words)

@@ -76,7 +76,7 @@ def fills_against_quote(fills: pd.DataFrame, quotes: pd.DataFrame, symbol: str =
         _note(axes, "no fills")
     _time_axis(axes, pd.concat([fills["time"], quotes["ts"]]))
     axes.set_ylabel(f"price ({_currency(fills)})")
-    axes.yaxis.set_major_formatter("{x:,.2f}")
+    _price_axis(axes)
     _legend(figure)
     return figure
 
@@ -159,11 +159,12 @@ def exposure_through_the_day(fills: pd.DataFrame, quotes: pd.DataFrame | None = 
 
 
 def order_outcomes(orders: pd.DataFrame) -> Figure:
-    """How many orders ended in which status and for which reason, the most frequent first."""
+    """How many orders ended how, refusals by reason: denied by us, or rejected by the broker."""
     from matplotlib.ticker import MaxNLocator
 
-    reasons = orders["reason_code"].where(orders["status"].isin(["Rejected", "Cancelled"]), "")
-    names = orders["status"].str.cat(reasons.where(reasons == "", ": " + reasons))
+    refused = orders["status"] == "Rejected"
+    outcome = orders["status"].where(~(refused & orders["sent_at"].isna()), "Denied")
+    names = outcome.str.cat((": " + orders["reason_code"]).where(refused, ""))
     counts = pd.DataFrame({"name": names, "status": orders["status"]}).value_counts().reset_index()
     figure, axes = _figure("Order outcomes", height=1.2 + 0.32 * max(len(counts), 3))
     if counts.empty:
@@ -212,7 +213,7 @@ def _legend(figure: Figure) -> None:
 
 def _time_axis(axes: Axes, times: pd.Series[Any]) -> None:
     """Ticks as clock times, the day in the label; a single moment gets a minute around it."""
-    from matplotlib.dates import AutoDateLocator, DateFormatter
+    from matplotlib.dates import AutoDateLocator, DateFormatter, num2date
 
     first, last = times.min(), times.max()
     span = last - first
@@ -220,10 +221,26 @@ def _time_axis(axes: Axes, times: pd.Series[Any]) -> None:
         axes.set_xlim(*_utc(pd.Series([first - MINUTE / 2, last + MINUTE / 2])))
     days = f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     clock = "%H:%M:%S" if span < 10 * MINUTE else "%H:%M" if first.date() == last.date() else "%d %b %H:%M"
-    locator = AutoDateLocator(tz="UTC", minticks=4, maxticks=8)  # type: ignore[no-untyped-call]
+    short = span < MINUTE / 6
+    locator = AutoDateLocator(tz="UTC", minticks=3 if short else 4, maxticks=5 if short else 8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(DateFormatter(clock, tz="UTC"))  # type: ignore[no-untyped-call]
+    if short:
+        # Several ticks within one second need their milliseconds to differ.
+        axes.xaxis.set_major_formatter(lambda tick, _: f"{num2date(tick, tz='UTC'):%H:%M:%S.%f}"[:-3])  # type: ignore[no-untyped-call]
+    else:
+        axes.xaxis.set_major_formatter(DateFormatter(clock, tz="UTC"))  # type: ignore[no-untyped-call]
     axes.set_xlabel(f"time (UTC), {days}")
+
+
+def _price_axis(axes: Axes) -> None:
+    """As many decimals as tell the ticks apart, at least two."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10])
+    axes.yaxis.set_major_locator(locator)
+    ticks = locator.tick_values(*axes.get_ylim())
+    places = max(2, -int(np.floor(np.log10(ticks[1] - ticks[0]) + 1e-9)))
+    axes.yaxis.set_major_formatter(f"{{x:,.{places}f}}")
 
 
 def _utc(times: pd.Series[Any]) -> Any:

@@ -121,7 +121,6 @@ class Checks:
         Raises:
             RunbookError: names the checks that failed, or says that there were none.
         """
-        __tracebackhide__ = True  # the reader needs the sentence, not this line
         late = [_told(task) for task in _unseen_failures() if task not in self._earlier]
         for failure in self._background + late:
             self.that("nothing failed in the background", condition=False, detail=failure)

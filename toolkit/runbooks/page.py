@@ -20,6 +20,8 @@ _TEMPLATE: Final = """
   .run.failed { border-color: #D55E00; }
   .run b { text-transform: uppercase; }
   main img { max-width: 100%; }
+  .jp-Cell { padding: 2px 0; }
+  details.code > summary { color: #767676; cursor: pointer; font: 12px system-ui, sans-serif; }
 </style>
 {%- endblock -%}
 {%- block body_header -%}
@@ -32,8 +34,9 @@ _TEMPLATE: Final = """
 </div>
 <main>
 {%- endblock -%}
+{%- block input_group -%}<details class="code"><summary>code</summary>{{ super() }}</details>{%- endblock -%}
 """
-"""nbconvert's own page, without the scripts that it would load from elsewhere."""
+"""nbconvert's own page, its code folded away, without the scripts that it would load from elsewhere."""
 
 
 def write_page(notebook: Path, record: Record) -> Path:
@@ -50,7 +53,7 @@ def write_page(notebook: Path, record: Record) -> Path:
         "started": f"{record.started:%Y-%m-%d %H:%M:%S}",
         "finished": f"{record.finished or record.started:%H:%M:%S}",
     }
-    exporter: Any = HTMLExporter(embed_images=True)  # type: ignore[no-untyped-call]
+    exporter: Any = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True)  # type: ignore[no-untyped-call]
     exporter.raw_template = _TEMPLATE
     page, _ = exporter.from_filename(str(notebook), resources={"run": told})
     target = notebook.with_suffix(".html")

@@ -120,6 +120,8 @@ def _execute(
             progress_bar=progress,
             execution_timeout=cell_timeout,
             config=encrypted,
+            # It reports its own orderly end as an error, which would alarm for nothing.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except library.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"

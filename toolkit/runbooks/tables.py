@@ -9,6 +9,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
+    from pandas.io.formats.style_render import CSSDict
 
 MISSING = "-"
 
@@ -22,20 +23,20 @@ def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Sty
         decimals: column -> digits after the point, where it is not 2; whole numbers have none.
     """
     digits = decimals or {}
-    styler = frame.style.format(na_rep=MISSING)
-    for column, dtype in frame.dtypes.items():
-        name = str(column)
+    styler = frame.style
+    looks: list[CSSDict] = [
+        {"selector": "th", "props": "font-weight: 600; vertical-align: top;"},
+        {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"},
+        {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap;"},
+    ]
+    for place, (column, dtype) in enumerate(frame.dtypes.items()):
+        right = pd.api.types.is_numeric_dtype(dtype)
+        side = "right" if right else "left"
+        cells = f"td.col{place}, th.col_heading.col{place}"
+        looks.append({"selector": cells, "props": f"text-align: {side}; max-width: 46em;"})
         if pd.api.types.is_datetime64_any_dtype(dtype):
             styler = styler.format(lambda time: f"{time:%H:%M:%S.%f}"[:-3], subset=[column], na_rep=MISSING)
-        elif pd.api.types.is_float_dtype(dtype):
-            styler = styler.format(f"{{:,.{digits.get(name, 2)}f}}", subset=[column], na_rep=MISSING)
-        elif pd.api.types.is_integer_dtype(dtype):
-            styler = styler.format("{:,}", subset=[column], na_rep=MISSING)
-        else:
-            styler = styler.set_properties(subset=[column], **{"text-align": "left", "max-width": "46em"})
-    return styler.set_table_styles(
-        [
-            {"selector": "th", "props": "text-align: left; font-weight: 600; vertical-align: top;"},
-            {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"},
-        ]
-    )
+        elif right:
+            places = digits.get(str(column), 2) if pd.api.types.is_float_dtype(dtype) else 0
+            styler = styler.format(f"{{:,.{places}f}}", subset=[column], na_rep=MISSING)
+    return styler.set_table_styles(looks)
