@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import time
 from bisect import bisect_right
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
