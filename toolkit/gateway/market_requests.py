@@ -11,6 +11,7 @@ from toolkit.gateway import replies, requests
 from toolkit.gateway.events import Print, Quote
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.requests import ContractQuery, Feed
+from toolkit.gateway.schedule import trading_hours
 
 if TYPE_CHECKING:
     from toolkit.gateway.floor import Floor
@@ -133,14 +134,15 @@ def stop_watching(floor: Floor, watch: Watch) -> None:
         del floor.watchers[watch.con_id]
 
 
-def contract_details(session: Session, request: requests.ContractDetails, _: datetime) -> None:
+def contract_details(session: Session, request: requests.ContractDetails, now: datetime) -> None:
     """Every contract that fits, then the end mark; or error 200."""
     found = _find(session, request.contract)
     if not found:
         _unknown_contract(session, request.req_id)
         return
     for instrument in found:
-        session.send(replies.contract_details(session.version, request.req_id, instrument))
+        hours = trading_hours(session.floor.exchange.hours, now, instrument.time_zone_id)
+        session.send(replies.contract_details(session.version, request.req_id, instrument, *hours))
     session.send(replies.contract_details_end(request.req_id))
 
 

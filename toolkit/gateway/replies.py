@@ -50,8 +50,10 @@ def error(version: int, req_id: int, code: int, text: str) -> bytes:
 # ---- contracts --------------------------------------------------------------------------------
 
 
-def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes:
-    """Everything known about one contract."""
+def contract_details(
+    version: int, req_id: int, instrument: Instrument, trading_hours: str = "", liquid_hours: str = ""
+) -> bytes:
+    """Everything known about one contract; hours as in :mod:`toolkit.gateway.schedule`."""
     return frame(
         (
             "10",
@@ -82,8 +84,8 @@ def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes
             instrument.category,
             "",  # subcategory
             instrument.time_zone_id,
-            "",  # tradingHours
-            "",  # liquidHours
+            trading_hours,
+            liquid_hours,
             "",  # evRule
             "",  # evMultiplier
             "0",  # secIds

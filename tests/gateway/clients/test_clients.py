@@ -61,6 +61,7 @@ def test_it_connects_at_the_newest_version_that_both_speak(seen):
 def test_it_reads_the_details_of_a_contract(seen):
     details = seen("details")
     assert (details["con_id"], details["min_tick"], details["zone"]) == (265598, 0.01, "US/Eastern")
+    assert len(details["trading_hours"].split(";")) == len(details["liquid_hours"].split(";")) == 6
 
 
 def test_an_unknown_contract_is_error_200(seen):
