@@ -309,6 +309,30 @@ def test_what_is_not_served_ends_with_an_error_and_not_in_silence():
     with_gateway(test)
 
 
+def test_what_the_gateway_has_none_of_is_an_empty_answer_and_not_a_wait():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            ib.RaiseRequestErrors = False
+            requests: list[Awaitable[Any]] = [
+                ib.reqNewsProvidersAsync(),
+                ib.reqMktDepthExchangesAsync(),
+                ib.reqMarketRuleAsync(9999),
+                ib.reqSmartComponentsAsync(""),
+                ib.reqUserInfoAsync(),
+                ib.reqScannerParametersAsync(),
+                ib.requestFAAsync(1),
+            ]
+            # Those that the client gives up by itself would be None.
+            *empty, scanners, groups = await asyncio.wait_for(asyncio.gather(*requests), DEADLINE)
+            assert empty == [[], [], [], [], []]
+            assert (scanners, groups) == (
+                "<ScanParameterResponse></ScanParameterResponse>",
+                "<ListOfGroups></ListOfGroups>",
+            )
+
+    with_gateway(test)
+
+
 def test_two_hundred_orders_at_once_are_all_filled_exactly_once():
     async def test(gateway: PaperGateway) -> None:
         gateway.market.set_quote("AAPL", 150, 150.02, 100_000, 100_000)

@@ -153,12 +153,12 @@ def matching_symbols(session: Session, request: requests.MatchingSymbols, _: dat
 
 
 def market_rule(session: Session, request: requests.MarketRule, _: datetime) -> None:
-    """Price increments of one rule."""
+    """Price increments of one rule; none, and an error that says why, of an unknown one."""
     increments = session.floor.universe.market_rule(request.rule_id)
     if increments is None:
+        # No id ties the error to the request: clients wait for the rule itself.
         session.error(-1, 200, f"No market rule {request.rule_id} (reqMarketRule)")
-    else:
-        session.send(replies.market_rule(request.rule_id, increments))
+    session.send(replies.market_rule(request.rule_id, increments or ()))
 
 
 def market_data(session: Session, request: requests.MarketData, _: datetime) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.errors import WireError
-from toolkit.gateway import account_requests, market_requests, order_requests, replies, requests
+from toolkit.gateway import account_requests, lookups, market_requests, order_requests, replies, requests
 from toolkit.gateway.account_requests import Stream
 from toolkit.gateway.events import Refused
 from toolkit.gateway.floor import Floor
@@ -203,5 +203,6 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.ManagedAccounts: _managed_accounts,
     requests.CurrentTime: _current_time,
     requests.ServerLogLevel: _needs_no_answer,
+    requests.LookUp: lookups.answer,
     requests.Unsupported: _unsupported,
 }
