@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from toolkit.errors import GatewayError
+from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
@@ -54,6 +55,9 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        pacing: cut off a client that sends more than 50 messages a second (error 100).
+        read_only: refuse orders (error 321).
+        master_client_id: the client that hears of the orders and fills of all clients.
 
     Attributes:
         port: the port it listens on, once started.
@@ -74,6 +78,9 @@ class PaperGateway:
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
         universe: Universe | None = None,
+        pacing: bool = False,
+        read_only: bool = False,
+        master_client_id: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -91,7 +98,9 @@ class PaperGateway:
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
         config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
         exchange = Exchange(instruments, self.accounts, cash, hours, config)
-        self.floor = Floor(exchange, instruments, self.accounts, now)
+        pace = timedelta(seconds=speed) if pacing else None
+        settings = ApiSettings(read_only, master_client_id, pace)
+        self.floor = Floor(exchange, instruments, self.accounts, now, settings)
         self.market = Market(self)
         self._connections: dict[Session, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
