@@ -363,7 +363,7 @@ def test_the_throttle_of_ib_async_keeps_it_below_the_rate():
     async def test(gateway: PaperGateway) -> None:
         ib = IB()
         await ib.connectAsync(gateway.host, gateway.port, 1)
-        for _ in range(100):
+        for _ in range(60):
             ib.client.reqIds(1)
         await asyncio.wait_for(ib.reqCurrentTimeAsync(), DEADLINE)
         assert ib.isConnected()

@@ -322,17 +322,19 @@ def test_contract_details_end_with_their_mark_and_an_unknown_contract_with_200(c
 
 def test_market_data_starts_with_what_is_known_and_then_tells_changes_only(floor, client):
     replies = client.asks("reqMktData", 8, AAPL, "", False, False, [])
-    assert kinds(replies) == ["81", "58", "1", "1"]
-    assert [fields[3:6] for fields in replies[2:]] == [["1", "150", "300"], ["2", "150.02", "400"]]
+    assert kinds(replies) == ["81", "58", "1", "2", "1", "2"]
+    assert [fields[3:6] for fields in replies[2::2]] == [["1", "150", "300"], ["2", "150.02", "400"]]
+    assert [fields[3:] for fields in replies[3::2]] == [["0", "300"], ["3", "400"]]
     floor.quote(265598, 150, "150.02", 300, 400, NOW)
     assert client.heard() == []
     floor.quote(265598, 150, "150.03", 500, 400, NOW)
     assert [fields[0:5] for fields in client.heard()] == [
         ["2", "6", "8", "0", "500"],
         ["1", "6", "8", "2", "150.03"],
+        ["2", "6", "8", "3", "400"],
     ]
     floor.quote(265598, None, "150.03", 0, 400, NOW)
-    assert client.heard() == [["1", "6", "8", "1", "-1", "0", "0"]]
+    assert client.heard() == [["1", "6", "8", "1", "-1", "0", "0"], ["2", "6", "8", "0", "0"]]
     client.asks("cancelMktData", 8)
     floor.quote(265598, 149, "149.02", 300, 400, NOW)
     assert client.heard() == []
@@ -346,7 +348,7 @@ def test_a_print_is_told_as_last_price_and_size(floor, client):
 
 def test_a_snapshot_ends_and_no_stream_follows(floor, client):
     replies = client.asks("reqMktData", 8, AAPL, "", True, False, [])
-    assert kinds(replies) == ["81", "58", "1", "1", "57"]
+    assert kinds(replies) == ["81", "58", "1", "2", "1", "2", "57"]
     floor.quote(265598, 149, "149.02", 300, 400, NOW)
     assert client.heard() == []
 

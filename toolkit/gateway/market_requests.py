@@ -40,7 +40,12 @@ class Watch(Protocol):
 
 
 class Ticks:
-    """A stream of ticks: a price with its size, or a size alone, each only when it has changed."""
+    """
+    A stream of ticks: prices with their sizes, and sizes, each only when it has changed.
+
+    A new price is followed by its size alone as well, as the broker does: some clients read sizes
+    from there and lose the one that comes with the price.
+    """
 
     __slots__ = ("_req_id", "_session", "_told", "con_id")
 
@@ -55,11 +60,11 @@ class Ticks:
         told = self._told
         if told is None or quote.bid != told.bid:
             self._price(BID, quote.bid, quote.bid_size)
-        elif quote.bid_size != told.bid_size:
+        if told is None or (quote.bid, quote.bid_size) != (told.bid, told.bid_size):
             self._size(BID_SIZE, quote.bid_size)
         if told is None or quote.ask != told.ask:
             self._price(ASK, quote.ask, quote.ask_size)
-        elif quote.ask_size != told.ask_size:
+        if told is None or (quote.ask, quote.ask_size) != (told.ask, told.ask_size):
             self._size(ASK_SIZE, quote.ask_size)
         self._told = quote
 

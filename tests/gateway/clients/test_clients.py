@@ -106,6 +106,18 @@ def test_it_reads_positions_and_the_account_summary(seen):
     assert seen("summary") == {"net_liquidation": 999_998}
 
 
+def test_it_reads_quotes(seen):
+    assert seen("market data") == {"quote": [150, 300, 150.02, 400]}
+
+
+def test_it_reads_what_an_order_would_mean(seen):
+    assert seen("what if")["margin"] > 0
+
+
+def test_what_is_not_served_ends_with_an_error(seen):
+    assert seen("what is not served") == {"codes": [430]}
+
+
 def test_a_second_client_with_its_id_is_refused_with_326(seen):
     assert seen("client id in use") == {"codes": [326]}
 

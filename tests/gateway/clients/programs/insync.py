@@ -89,6 +89,15 @@ async def questions(client, apple):
     saw("completed orders", rows=sorted(rows))
     positions = await ib.reqPositionsAsync()
     saw("positions", rows=[[row.contract.symbol, row.position] for row in positions])
+    ticker = ib.reqMktData(apple)
+    await until(lambda: ticker.bid == 150 and ticker.ask > 0)
+    saw("market data", quote=[ticker.bid, ticker.bidSize, ticker.ask, ticker.askSize])
+    ib.cancelMktData(apple)
+    preview = await ib.whatIfOrderAsync(apple, ib_lib.LimitOrder("BUY", 100, 140, tif="DAY"))
+    saw("what if", margin=float(preview.initMarginChange))
+    before = len(client.errors)
+    await ib.reqFundamentalDataAsync(apple, "ReportSnapshot")
+    saw("what is not served", codes=[code for _, code in client.errors[before:]])
     summary = {row.tag: row.value for row in await ib.accountSummaryAsync()}
     saw("summary", net_liquidation=float(summary["NetLiquidation"]))
 

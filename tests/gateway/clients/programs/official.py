@@ -64,7 +64,7 @@ for callback in (
     *("error", "connectionClosed", "nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd"),
     *("orderStatus", "openOrder", "openOrderEnd", "execDetails", "execDetailsEnd", "commissionReport"),
     *("completedOrder", "completedOrdersEnd", "position", "positionEnd", "accountSummary"),
-    "accountSummaryEnd",
+    *("accountSummaryEnd", "tickPrice", "tickSize"),
 ):
     setattr(Client, callback, _listener(callback))
 
@@ -119,6 +119,7 @@ def orders(client, first):
 
 
 def questions(client):
+    apple = stock("AAPL")
     client.reqContractDetails(1001, stock("NOSUCH"))
     client.wait("error", 1001)
     saw("unknown contract", codes=client.codes(1001))
@@ -132,6 +133,21 @@ def questions(client):
     client.reqPositions()
     client.wait("positionEnd")
     saw("positions", rows=[[args[1].symbol, args[2]] for args in client.find("position")])
+    client.reqMktData(1004, apple, "", False, False, [])
+    # Tick types: 1 bid, 2 ask, 0 bid size, 3 ask size.
+    prices = [client.wait("tickPrice", 1004, lambda args, tick=tick: args[1] == tick) for tick in (1, 2)]
+    sizes = [client.wait("tickSize", 1004, lambda args, tick=tick: args[1] == tick) for tick in (0, 3)]
+    (bid, ask), (bid_size, ask_size) = [args[2] for args in prices], [args[2] for args in sizes]
+    saw("market data", quote=[bid, bid_size, ask, ask_size])
+    client.cancelMktData(1004)
+    trial = order("BUY", "LMT", limit=140)
+    trial.whatIf = True
+    client.placeOrder(1005, apple, trial)
+    *_, state = client.wait("openOrder", 1005)
+    saw("what if", margin=float(state.initMarginChange))
+    client.reqFundamentalData(1006, apple, "ReportSnapshot", [])
+    client.wait("error", 1006)
+    saw("what is not served", codes=client.codes(1006))
     client.reqAccountSummary(1003, "All", "NetLiquidation")
     client.wait("accountSummaryEnd", 1003)
     (row,) = client.find("accountSummary", 1003)

@@ -10,7 +10,7 @@ const EVENTS = [
   "nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd", "orderStatus", "openOrder",
   "openOrderEnd", "execDetails", "execDetailsEnd", "commissionReport", "position", "positionEnd",
   "accountSummary", "accountSummaryEnd", "server", "disconnected",
-  "completedOrder", "completedOrdersEnd",
+  "completedOrder", "completedOrdersEnd", "tickPrice", "tickSize",
 ];
 
 /** One connection; `heard` holds [name, arguments] of every event of interest. */
@@ -94,6 +94,7 @@ async function orders(client, first) {
 }
 
 async function questions(client) {
+  const apple = stock("AAPL");
   client.api.reqContractDetails(1001, stock("NOSUCH"));
   await client.wait("error", 1001);
   saw("unknown contract", { codes: client.codes(1001) });
@@ -107,6 +108,20 @@ async function questions(client) {
   client.api.reqPositions();
   await client.wait("positionEnd");
   saw("positions", { rows: client.find("position").map((args) => [args[1].symbol, args[2]]) });
+  client.api.reqMktData(1004, apple, "", false, false);
+  // Tick types: 1 bid, 2 ask, 0 bid size, 3 ask size.
+  const tick = async (name, type) => (await client.wait(name, 1004, (args) => args[1] === type))[2];
+  const quote = [
+    await tick("tickPrice", 1), await tick("tickSize", 0), await tick("tickPrice", 2), await tick("tickSize", 3),
+  ];
+  saw("market data", { quote });
+  client.api.cancelMktData(1004);
+  client.api.placeOrder(1005, apple, order("BUY", "LMT", { lmtPrice: 140, whatIf: true }));
+  const [, , , state] = await client.wait("openOrder", 1005);
+  saw("what if", { margin: Number(state.initMarginChange) });
+  client.api.reqFundamentalData(1006, apple, "ReportSnapshot");
+  await client.wait("error", 1006);
+  saw("what is not served", { codes: client.codes(1006) });
   client.api.reqAccountSummary(1003, "All", "NetLiquidation");
   await client.wait("accountSummaryEnd", 1003);
   const [row] = client.find("accountSummary", 1003);
