@@ -346,6 +346,19 @@ def test_a_print_is_told_as_last_price_and_size(floor, client):
     assert [fields[3:6] for fields in client.heard()] == [["45", "1767367800"], ["4", "150.01", "100"]]
 
 
+@pytest.mark.parametrize(("version", "told"), [(157, "0"), (178, "0.5")])
+def test_a_fraction_of_a_share_is_told_only_to_clients_that_can_read_it(floor, version, told):
+    client = Talker(floor, 2, version)
+    client.asks("startApi")
+    client.asks("reqMktData", 8, AAPL, "", False, False, [])
+    client.asks("reqTickByTickData", 9, AAPL, "BidAsk", 0, False)
+    client.asks("reqTickByTickData", 10, AAPL, "Last", 0, False)
+    floor.quote(265598, 150, "150.02", "0.5", 400, NOW)
+    floor.trade(265598, "150.01", "0.5", NOW)
+    size, both, _, last, print_ = client.heard()
+    assert (size[4], both[6], last[5], print_[5]) == (told, told, told, told)
+
+
 def test_a_snapshot_ends_and_no_stream_follows(floor, client):
     replies = client.asks("reqMktData", 8, AAPL, "", True, False, [])
     assert kinds(replies) == ["81", "58", "1", "2", "1", "2", "57"]

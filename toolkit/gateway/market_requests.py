@@ -79,11 +79,13 @@ class Ticks:
             reply = replies.tick_price(self._req_id, tick, _NO_PRICE, _ZERO, 0)
         else:
             attributes = 0 if tick == LAST else _CAN_EXECUTE
-            reply = replies.tick_price(self._req_id, tick, price, size, attributes)
+            told = replies.size_at(self._session.version, size)
+            reply = replies.tick_price(self._req_id, tick, price, told, attributes)
         self._session.send(reply)
 
     def _size(self, tick: int, size: Decimal) -> None:
-        self._session.send(replies.tick_size(self._req_id, tick, size))
+        told = replies.size_at(self._session.version, size)
+        self._session.send(replies.tick_size(self._req_id, tick, told))
 
 
 class TickByTick:
@@ -101,7 +103,8 @@ class TickByTick:
         """Send a quote as BidAsk, or its middle as MidPoint."""
         bid, ask = quote.bid or _ZERO, quote.ask or _ZERO
         if self._kind == _TICK_BY_TICK_KINDS["BidAsk"]:
-            sizes = quote.bid_size, quote.ask_size
+            version = self._session.version
+            sizes = replies.size_at(version, quote.bid_size), replies.size_at(version, quote.ask_size)
             self._session.send(replies.tick_by_tick_bid_ask(self._req_id, quote.time, bid, ask, *sizes))
         elif self._kind == _TICK_BY_TICK_KINDS["MidPoint"] and bid and ask:
             middle = (bid + ask) / 2
@@ -110,10 +113,9 @@ class TickByTick:
     def trade(self, trade: Print) -> None:
         """Send a print as Last or AllLast."""
         if self._kind in {_TICK_BY_TICK_KINDS["Last"], _TICK_BY_TICK_KINDS["AllLast"]}:
+            size = replies.size_at(self._session.version, trade.size)
             self._session.send(
-                replies.tick_by_tick_last(
-                    self._req_id, self._kind, trade.time, trade.price, trade.size, trade.cond
-                )
+                replies.tick_by_tick_last(self._req_id, self._kind, trade.time, trade.price, size, trade.cond)
             )
 
 

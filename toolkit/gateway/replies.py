@@ -127,6 +127,11 @@ def market_rule(rule_id: int, increments: Iterable[tuple[Decimal, Decimal]]) -> 
 # ---- market data --------------------------------------------------------------------------------
 
 
+def size_at(version: int, size: Decimal) -> Decimal:
+    """A size as a client of that version can read it: whole before 163 (official ones end otherwise)."""
+    return size if version >= 163 else size // 1
+
+
 def tick_price(req_id: int, tick: int, price: Decimal, size: Decimal, attributes: int) -> bytes:
     """A price with its size; ``attributes`` 1 means it can be hit automatically."""
     return frame(("1", "6", str(req_id), str(tick), number(price), number(size), str(attributes)))
