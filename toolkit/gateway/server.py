@@ -49,15 +49,15 @@ class PaperGateway:
         host: address to listen on.
         port: TCP port; 0 picks a free one.
         account: account code, or several separated by commas.
+        pacing: cut off a client that sends more than 50 messages a second (error 100).
+        read_only: refuse orders (error 321).
+        master_client_id: the client that hears of the orders and fills of all clients.
         quotes: ``synthetic``, a CSV file to replay, or None: only ``market.set_quote`` moves prices.
         seed: seed of the synthetic quotes.
         speed: seconds at the gateway per second of real time.
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
-        pacing: cut off a client that sends more than 50 messages a second (error 100).
-        read_only: refuse orders (error 321).
-        master_client_id: the client that hears of the orders and fills of all clients.
 
     Attributes:
         port: the port it listens on, once started.
@@ -71,6 +71,9 @@ class PaperGateway:
         port: int = 0,
         *,
         account: str = "DU123456",
+        pacing: bool = False,
+        read_only: bool = False,
+        master_client_id: int | None = None,
         quotes: str | Path | None = "synthetic",
         seed: int = 1,
         speed: float = 1.0,
@@ -78,9 +81,6 @@ class PaperGateway:
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
         universe: Universe | None = None,
-        pacing: bool = False,
-        read_only: bool = False,
-        master_client_id: int | None = None,
     ) -> None:
         self.host = host
         self.port = port

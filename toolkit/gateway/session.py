@@ -60,10 +60,10 @@ class Session:
         self.position_feeds: dict[int, requests.PositionsMulti] = {}
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
-        pace = floor.settings.pace
-        self._pacing = None if pace is None else Pacing(pace)
         self._receiver = Receiver()
         self._output: list[bytes] = []
+        pace = floor.settings.pace
+        self._pacing = None if pace is None else Pacing(pace)
 
     def receive(self, data: bytes, now: datetime) -> None:
         """
@@ -75,14 +75,15 @@ class Session:
         for item in self._receiver.feed(data):
             if self.ended:
                 return
+            if self._pacing and not isinstance(item, Hello) and (refusal := self._pacing.refuse(now)):
+                self.error(-1, *refusal)
+                self.ended = True
+                return
             if isinstance(item, Hello):
                 self.version = negotiate(item)
                 if _PACED_BY_US in item.options:
                     self._pacing = None
                 self.send(replies.server_version(self.version, now))
-            elif self._pacing and (refusal := self._pacing.refuse(now)):
-                self.error(-1, *refusal)
-                self.ended = True
             else:
                 self._answer(item, now)
 
