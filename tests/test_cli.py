@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,12 +21,13 @@ from click.testing import CliRunner, Result
 
 from tests.commands import Service, run, running
 from tests.kafka_broker import free_ports
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE, wait_until
 from toolkit import __version__
 from toolkit.bus.embedded import EmbeddedConsumer
 from toolkit.bus.topics import INTENTS
 from toolkit.cli import main
 from toolkit.gateway import PaperGateway
+from toolkit.gateway.wire import frame
 from toolkit.journal.reader import JournalReader
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.state import OrderStatus
@@ -134,6 +136,18 @@ def test_the_gateway_prints_one_ready_line_and_stops_cleanly(number: signal.Sign
         assert gateway.end(number) == 0
         assert gateway.output == f"{gateway.line}\n"
         assert gateway.errors == ""
+
+
+def test_the_settings_of_the_api_can_be_given_on_the_command_line() -> None:
+    options = ("--read-only", "--pacing", "--master-client-id", "9")
+    with running("gateway", "--port", "0", *options) as gateway:
+        port = int(gateway.line.split()[4].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
+            peer.sendall(b"API\0" + b"\0\0\0\x09v157..178")
+            peer.sendall(frame(["71", "2", "0", ""]) + frame(["58", "1"]))
+            heard = b""
+            while b"Read-Only" not in heard:
+                heard += peer.recv(65536)
 
 
 def test_a_gateway_on_a_busy_port_cannot_connect(gateway: PaperGateway) -> None:

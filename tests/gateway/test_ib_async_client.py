@@ -309,6 +309,80 @@ def test_what_is_not_served_ends_with_an_error_and_not_in_silence():
     with_gateway(test)
 
 
+def test_what_the_gateway_has_none_of_is_an_empty_answer_and_not_a_wait():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            ib.RaiseRequestErrors = False
+            requests: list[Awaitable[Any]] = [
+                ib.reqNewsProvidersAsync(),
+                ib.reqMktDepthExchangesAsync(),
+                ib.reqMarketRuleAsync(9999),
+                ib.reqSmartComponentsAsync(""),
+                ib.reqUserInfoAsync(),
+                ib.reqScannerParametersAsync(),
+                ib.requestFAAsync(1),
+            ]
+            # Those that the client gives up by itself would be None.
+            *empty, scanners, groups = await asyncio.wait_for(asyncio.gather(*requests), DEADLINE)
+            assert empty == [[], [], [], [], []]
+            assert (scanners, groups) == (
+                "<ScanParameterResponse></ScanParameterResponse>",
+                "<ListOfGroups></ListOfGroups>",
+            )
+
+    with_gateway(test)
+
+
+def test_a_read_only_gateway_serves_a_read_only_client_and_refuses_its_orders():
+    async def test(gateway: PaperGateway) -> None:
+        ib, codes = IB(), []
+        ib.errorEvent += lambda _, code, *__: codes.append(code)
+        await ib.connectAsync(gateway.host, gateway.port, 1, readonly=True, raiseSyncErrors=True)
+        trade = ib.placeOrder(await apple(ib), MarketOrder("BUY", 1, tif="DAY"))
+        await until(lambda: 321 in codes)
+        assert trade.orderStatus.status == "ValidationError"
+        ib.disconnect()
+
+    with_gateway(test, read_only=True)
+
+
+def test_a_client_that_sends_too_fast_is_told_100_and_cut_off():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            codes: list[int] = []
+            ib.errorEvent += lambda _, code, *__: codes.append(code)
+            for _ in range(60):
+                ib.client.reqCurrentTime()
+            await until(lambda: not ib.isConnected())
+            assert 100 in codes
+
+    with_gateway(test, pacing=True)
+
+
+def test_the_throttle_of_ib_async_keeps_it_below_the_rate():
+    async def test(gateway: PaperGateway) -> None:
+        ib = IB()
+        await ib.connectAsync(gateway.host, gateway.port, 1)
+        for _ in range(60):
+            ib.client.reqIds(1)
+        await asyncio.wait_for(ib.reqCurrentTimeAsync(), DEADLINE)
+        assert ib.isConnected()
+        ib.disconnect()
+
+    with_gateway(test, pacing=True)
+
+
+def test_the_master_client_follows_the_trades_of_another_client():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway, 9) as master, connected(gateway, 1) as trader:
+            trader.placeOrder(await apple(trader), MarketOrder("BUY", 100, tif="DAY"))
+            await until(lambda: master.fills() and master.fills()[0].commissionReport.commission)
+            (trade,) = master.trades()
+            assert (trade.order.clientId, trade.orderStatus.status) == (1, "Filled")
+
+    with_gateway(test, master_client_id=9)
+
+
 def test_two_hundred_orders_at_once_are_all_filled_exactly_once():
     async def test(gateway: PaperGateway) -> None:
         gateway.market.set_quote("AAPL", 150, 150.02, 100_000, 100_000)

@@ -32,7 +32,7 @@ from ib_async.decoder import Decoder
 from ib_async.util import UNSET_DOUBLE
 
 from toolkit.errors import WireError
-from toolkit.gateway import account_replies, order_replies, replies, requests
+from toolkit.gateway import account_replies, lookups, order_replies, replies, requests
 from toolkit.gateway.events import (
     CommissionCharged,
     Executed,
@@ -514,3 +514,21 @@ def test_market_replies_are_read_with_their_values():
 
 def test_sizes_are_written_whole():
     assert replies.tick_size(4, 0, Decimal("300.0"))[4:] == b"2\x006\x004\x000\x00300\0"
+
+
+@pytest.mark.parametrize(
+    ("topic", "called"),
+    [
+        (requests.Topic.NEWS_PROVIDERS, ("newsProviders", [])),
+        (requests.Topic.FAMILY_CODES, ("familyCodes", [])),
+        (requests.Topic.DEPTH_EXCHANGES, ("mktDepthExchanges", [])),
+        (requests.Topic.SOFT_DOLLAR_TIERS, ("softDollarTiers", 2, [])),
+        (requests.Topic.USER_INFO, ("userInfo", 2, "")),
+        (
+            requests.Topic.ADVISOR_DATA,
+            ("receiveFA", 2, "<ListOfAllocationProfiles></ListOfAllocationProfiles>"),
+        ),
+    ],
+)
+def test_an_empty_list_is_read_as_one(topic, called):
+    assert decoded(lookups.none_of(topic, 2), 178) == called

@@ -1,59 +1,32 @@
 """Conversations without sockets: what each client is told, in which order, and what it is not told."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from ib_async import Contract, ExecutionFilter, LimitOrder, MarketOrder, Order, Stock, StopOrder
-from ib_async.client import Client
+from ib_async import ExecutionFilter, LimitOrder, MarketOrder, Order, Stock, StopOrder
 
+from tests.gateway.talker import (
+    AAPL,
+    COMMISSION,
+    ERROR,
+    FILL,
+    NOW,
+    OPEN_ORDER,
+    POSITION,
+    STATUS,
+    Talker,
+    errors,
+    kinds,
+    statuses,
+)
 from toolkit.errors import WireError
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.floor import MAX_CLIENTS, Floor
 from toolkit.gateway.instruments import Universe
-from toolkit.gateway.session import Session
-from toolkit.gateway.wire import Receiver, frame
-
-NOW = datetime(2026, 1, 2, 15, 30, tzinfo=UTC)
-AAPL = Stock("AAPL", "SMART", "USD")
-ERROR, OPEN_ORDER, STATUS, FILL, COMMISSION, POSITION = "4", "5", "3", "11", "59", "61"
-
-
-class Talker:
-    """A client without a socket: it writes as ib_async does, and keeps the fields of every reply."""
-
-    def __init__(self, floor: Floor, client_id: int = 1, version: int = 178) -> None:
-        self.session = Session(floor)
-        self.now = NOW
-        self._receiver = Receiver()
-        self._receiver.feed(b"API\0" + b"\0\0\0\x09v151..178")
-        self._client = Client(object())
-        self._client.clientId = client_id
-        self._client._serverVersion = version
-        self._client.connState = Client.CONNECTED
-        self._client.sendMsg = self._say  # type: ignore[method-assign]
-        hello = f"v{version}".encode()
-        self.session.receive(b"API\0" + len(hello).to_bytes(4, "big") + hello, self.now)
-        self.version = int(self.heard()[0][0])
-
-    def _say(self, message: str) -> None:
-        data = message.encode()
-        self.session.receive(len(data).to_bytes(4, "big") + data, self.now)
-
-    def heard(self) -> list[list[str]]:
-        """The replies since the last call, as fields."""
-        return [item for item in self._receiver.feed(self.session.take_output()) if isinstance(item, list)]
-
-    def asks(self, call: str, *args: Any) -> list[list[str]]:
-        """Make one call of ib_async's client; the replies to it."""
-        self.heard()
-        getattr(self._client, call)(*args)
-        return self.heard()
-
-    def places(self, order_id: int, order: Order, contract: Contract = AAPL) -> list[list[str]]:
-        return self.asks("placeOrder", order_id, contract, order)
+from toolkit.gateway.wire import frame
 
 
 @pytest.fixture
@@ -70,18 +43,6 @@ def client(floor: Floor) -> Iterator[Talker]:
     talker.asks("startApi")
     yield talker
     floor.leave(talker.session)
-
-
-def kinds(replies: list[list[str]]) -> list[str]:
-    return [fields[0] for fields in replies]
-
-
-def statuses(replies: list[list[str]]) -> list[str]:
-    return [fields[2] for fields in replies if fields[0] == STATUS]
-
-
-def errors(replies: list[list[str]]) -> list[tuple[int, int]]:
-    return [(int(fields[2]), int(fields[3])) for fields in replies if fields[0] == ERROR]
 
 
 def test_a_client_that_names_itself_hears_accounts_next_id_and_farm_notices(floor):
@@ -361,17 +322,19 @@ def test_contract_details_end_with_their_mark_and_an_unknown_contract_with_200(c
 
 def test_market_data_starts_with_what_is_known_and_then_tells_changes_only(floor, client):
     replies = client.asks("reqMktData", 8, AAPL, "", False, False, [])
-    assert kinds(replies) == ["81", "58", "1", "1"]
-    assert [fields[3:6] for fields in replies[2:]] == [["1", "150", "300"], ["2", "150.02", "400"]]
+    assert kinds(replies) == ["81", "58", "1", "2", "1", "2"]
+    assert [fields[3:6] for fields in replies[2::2]] == [["1", "150", "300"], ["2", "150.02", "400"]]
+    assert [fields[3:] for fields in replies[3::2]] == [["0", "300"], ["3", "400"]]
     floor.quote(265598, 150, "150.02", 300, 400, NOW)
     assert client.heard() == []
     floor.quote(265598, 150, "150.03", 500, 400, NOW)
     assert [fields[0:5] for fields in client.heard()] == [
         ["2", "6", "8", "0", "500"],
         ["1", "6", "8", "2", "150.03"],
+        ["2", "6", "8", "3", "400"],
     ]
     floor.quote(265598, None, "150.03", 0, 400, NOW)
-    assert client.heard() == [["1", "6", "8", "1", "-1", "0", "0"]]
+    assert client.heard() == [["1", "6", "8", "1", "-1", "0", "0"], ["2", "6", "8", "0", "0"]]
     client.asks("cancelMktData", 8)
     floor.quote(265598, 149, "149.02", 300, 400, NOW)
     assert client.heard() == []
@@ -383,9 +346,22 @@ def test_a_print_is_told_as_last_price_and_size(floor, client):
     assert [fields[3:6] for fields in client.heard()] == [["45", "1767367800"], ["4", "150.01", "100"]]
 
 
+@pytest.mark.parametrize(("version", "told"), [(157, "0"), (178, "0.5")])
+def test_a_fraction_of_a_share_is_told_only_to_clients_that_can_read_it(floor, version, told):
+    client = Talker(floor, 2, version)
+    client.asks("startApi")
+    client.asks("reqMktData", 8, AAPL, "", False, False, [])
+    client.asks("reqTickByTickData", 9, AAPL, "BidAsk", 0, False)
+    client.asks("reqTickByTickData", 10, AAPL, "Last", 0, False)
+    floor.quote(265598, 150, "150.02", "0.5", 400, NOW)
+    floor.trade(265598, "150.01", "0.5", NOW)
+    size, both, _, last, print_ = client.heard()
+    assert (size[4], both[6], last[5], print_[5]) == (told, told, told, told)
+
+
 def test_a_snapshot_ends_and_no_stream_follows(floor, client):
     replies = client.asks("reqMktData", 8, AAPL, "", True, False, [])
-    assert kinds(replies) == ["81", "58", "1", "1", "57"]
+    assert kinds(replies) == ["81", "58", "1", "2", "1", "2", "57"]
     floor.quote(265598, 149, "149.02", 300, 400, NOW)
     assert client.heard() == []
 

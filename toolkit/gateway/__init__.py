@@ -3,9 +3,10 @@ The paper gateway: a simulated broker that any TWS API client can connect to.
 
 Read it in this order: ``wire`` and ``fields`` (bytes and fields), ``order_layout`` and
 ``order_form`` (the long messages), ``requests`` and ``replies`` (everything by name), ``session``
-(one client's conversation) with its three ``*_requests``, ``floor`` (where conversations and
-exchange meet), ``exchange`` and what is under it (matching, account, market), ``server`` (sockets
-and clock). It imports nothing of the rest of the toolkit but its errors.
+(one client's conversation) with its three ``*_requests``, ``lookups`` and ``api_settings``,
+``floor`` (where conversations and exchange meet), ``exchange`` and what is under it (matching,
+account, market), ``server`` (sockets and clock). It imports nothing of the rest of the toolkit but
+its errors.
 """
 
 from __future__ import annotations

@@ -32,6 +32,18 @@ CANNOT_START = 3
     help="Account code, or several separated by commas.",
 )
 @click.option(
+    "--pacing/--no-pacing",
+    default=False,
+    show_default=True,
+    help="Cut off a client that sends more than 50 messages a second, with error 100.",
+)
+@click.option("--read-only", is_flag=True, help="Refuse every order, with error 321.")
+@click.option(
+    "--master-client-id",
+    type=click.IntRange(0),
+    help="The client that hears of the orders and fills of all clients.",
+)
+@click.option(
     "--quotes",
     default="synthetic",
     show_default=True,

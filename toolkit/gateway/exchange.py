@@ -109,9 +109,9 @@ class Exchange:
         self.universe = universe
         self._accounts = {name: Account(name, cash) for name in accounts}
         self._matching = MatchingConfig(limit_fill=config.limit_fill, latency_ms=config.latency_ms)
-        self._hours = _HOURS[hours]()
+        self.hours = _HOURS[hours]()
         self._sessions = hours == "regular"
-        self._clearing = Clearing(self._hours, config.commission_plan, config.run)
+        self._clearing = Clearing(self.hours, config.commission_plan, config.run)
         self._plan = config.commission_plan
         self._lines: dict[int, Line] = {}
         self._orders: dict[tuple[int, int], Order] = {}
@@ -348,7 +348,7 @@ class Exchange:
             if instrument is None:
                 raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
             default = BID_ASK if instrument.sec_type == "CASH" else LAST
-            line = Line(instrument, self._matching.book(self._hours, default))
+            line = Line(instrument, self._matching.book(self.hours, default))
             self._lines[con_id] = line
         return line
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, market_requests, order_requests
+from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.events import (
     AccountChanged,
     CommissionCharged,
@@ -39,6 +40,7 @@ class Floor:
     One exchange, its instruments and accounts, and the clients that are connected now.
 
     Attributes:
+        settings: what clients may do.
         sessions: client id -> its conversation, once it has named itself.
         watchers: contract id -> the market data subscriptions to it.
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
@@ -46,11 +48,17 @@ class Floor:
     """
 
     def __init__(
-        self, exchange: Exchange, universe: Universe, accounts: Sequence[str], now: datetime
+        self,
+        exchange: Exchange,
+        universe: Universe,
+        accounts: Sequence[str],
+        now: datetime,
+        settings: ApiSettings = ApiSettings(),  # noqa: B008 - frozen
     ) -> None:
         self.exchange = exchange
         self.universe = universe
         self.accounts = tuple(accounts)
+        self.settings = settings
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
         self.watchers: dict[int, list[market_requests.Watch]] = {}
@@ -115,22 +123,30 @@ class Floor:
         for event in events:
             match event:
                 case OrderUpdated():
-                    if session := self.sessions.get(event.order.client_id):
-                        order_requests.tell_order(session, event)
+                    for listener in self._listeners(event.order.client_id):
+                        order_requests.tell_order(listener, event)
                 case Executed():
                     fills[event.exec_id] = event
-                    if session := self.sessions.get(event.client_id):
-                        order_requests.tell_fill(session, event)
+                    for listener in self._listeners(event.client_id):
+                        order_requests.tell_fill(listener, event)
                 case CommissionCharged():
                     fill = fills[event.exec_id]
                     self.ledger.record_fill(fill, event)
-                    if session := self.sessions.get(fill.client_id):
-                        order_requests.tell_commission(session, event)
+                    for listener in self._listeners(fill.client_id):
+                        order_requests.tell_commission(listener, event)
                 case PositionChanged():
-                    for session in self.sessions.values():
-                        account_requests.tell_position(session, event)
+                    for listener in self.sessions.values():
+                        account_requests.tell_position(listener, event)
                 case AccountChanged():
                     self.books.touch()
                 case Refused() | Noticed():
                     if session := self.sessions.get(event.client_id):
                         order_requests.tell_error(session, event)
+
+    def _listeners(self, client_id: int) -> list[Session]:
+        """Who hears of a client's orders and fills: itself, and the master client."""
+        own, master = self.sessions.get(client_id), self.settings.master_client_id
+        heard_by = [own] if own else []
+        if master is not None and master != client_id and master in self.sessions:
+            heard_by.append(self.sessions[master])
+        return heard_by

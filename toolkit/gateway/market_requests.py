@@ -11,6 +11,7 @@ from toolkit.gateway import replies, requests
 from toolkit.gateway.events import Print, Quote
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.requests import ContractQuery, Feed
+from toolkit.gateway.schedule import trading_hours
 
 if TYPE_CHECKING:
     from toolkit.gateway.floor import Floor
@@ -39,7 +40,12 @@ class Watch(Protocol):
 
 
 class Ticks:
-    """A stream of ticks: a price with its size, or a size alone, each only when it has changed."""
+    """
+    A stream of ticks: prices with their sizes, and sizes, each only when it has changed.
+
+    A new price is followed by its size alone as well, as the broker does: some clients read sizes
+    from there and lose the one that comes with the price.
+    """
 
     __slots__ = ("_req_id", "_session", "_told", "con_id")
 
@@ -54,11 +60,11 @@ class Ticks:
         told = self._told
         if told is None or quote.bid != told.bid:
             self._price(BID, quote.bid, quote.bid_size)
-        elif quote.bid_size != told.bid_size:
+        if told is None or (quote.bid, quote.bid_size) != (told.bid, told.bid_size):
             self._size(BID_SIZE, quote.bid_size)
         if told is None or quote.ask != told.ask:
             self._price(ASK, quote.ask, quote.ask_size)
-        elif quote.ask_size != told.ask_size:
+        if told is None or (quote.ask, quote.ask_size) != (told.ask, told.ask_size):
             self._size(ASK_SIZE, quote.ask_size)
         self._told = quote
 
@@ -73,11 +79,13 @@ class Ticks:
             reply = replies.tick_price(self._req_id, tick, _NO_PRICE, _ZERO, 0)
         else:
             attributes = 0 if tick == LAST else _CAN_EXECUTE
-            reply = replies.tick_price(self._req_id, tick, price, size, attributes)
+            told = replies.size_at(self._session.version, size)
+            reply = replies.tick_price(self._req_id, tick, price, told, attributes)
         self._session.send(reply)
 
     def _size(self, tick: int, size: Decimal) -> None:
-        self._session.send(replies.tick_size(self._req_id, tick, size))
+        told = replies.size_at(self._session.version, size)
+        self._session.send(replies.tick_size(self._req_id, tick, told))
 
 
 class TickByTick:
@@ -95,7 +103,8 @@ class TickByTick:
         """Send a quote as BidAsk, or its middle as MidPoint."""
         bid, ask = quote.bid or _ZERO, quote.ask or _ZERO
         if self._kind == _TICK_BY_TICK_KINDS["BidAsk"]:
-            sizes = quote.bid_size, quote.ask_size
+            version = self._session.version
+            sizes = replies.size_at(version, quote.bid_size), replies.size_at(version, quote.ask_size)
             self._session.send(replies.tick_by_tick_bid_ask(self._req_id, quote.time, bid, ask, *sizes))
         elif self._kind == _TICK_BY_TICK_KINDS["MidPoint"] and bid and ask:
             middle = (bid + ask) / 2
@@ -104,10 +113,9 @@ class TickByTick:
     def trade(self, trade: Print) -> None:
         """Send a print as Last or AllLast."""
         if self._kind in {_TICK_BY_TICK_KINDS["Last"], _TICK_BY_TICK_KINDS["AllLast"]}:
+            size = replies.size_at(self._session.version, trade.size)
             self._session.send(
-                replies.tick_by_tick_last(
-                    self._req_id, self._kind, trade.time, trade.price, trade.size, trade.cond
-                )
+                replies.tick_by_tick_last(self._req_id, self._kind, trade.time, trade.price, size, trade.cond)
             )
 
 
@@ -133,14 +141,15 @@ def stop_watching(floor: Floor, watch: Watch) -> None:
         del floor.watchers[watch.con_id]
 
 
-def contract_details(session: Session, request: requests.ContractDetails, _: datetime) -> None:
+def contract_details(session: Session, request: requests.ContractDetails, now: datetime) -> None:
     """Every contract that fits, then the end mark; or error 200."""
     found = _find(session, request.contract)
     if not found:
         _unknown_contract(session, request.req_id)
         return
     for instrument in found:
-        session.send(replies.contract_details(session.version, request.req_id, instrument))
+        hours = trading_hours(session.floor.exchange.hours, now, instrument.time_zone_id)
+        session.send(replies.contract_details(session.version, request.req_id, instrument, *hours))
     session.send(replies.contract_details_end(request.req_id))
 
 
@@ -151,12 +160,12 @@ def matching_symbols(session: Session, request: requests.MatchingSymbols, _: dat
 
 
 def market_rule(session: Session, request: requests.MarketRule, _: datetime) -> None:
-    """Price increments of one rule."""
+    """Price increments of one rule; none, and an error that says why, of an unknown one."""
     increments = session.floor.universe.market_rule(request.rule_id)
     if increments is None:
+        # No id ties the error to the request: clients wait for the rule itself.
         session.error(-1, 200, f"No market rule {request.rule_id} (reqMarketRule)")
-    else:
-        session.send(replies.market_rule(request.rule_id, increments))
+    session.send(replies.market_rule(request.rule_id, increments or ()))
 
 
 def market_data(session: Session, request: requests.MarketData, _: datetime) -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from toolkit.errors import WireError
 from toolkit.gateway import order_replies, requests
+from toolkit.gateway.api_settings import READ_ONLY
 from toolkit.gateway.events import (
     CommissionCharged,
     Event,
@@ -45,6 +46,11 @@ _NEVER_ENDS = frozenset({105, 321, 329, 399, 404, 434})
 
 def place(session: Session, request: requests.PlaceOrder, now: datetime) -> None:
     """A new order, a change of the working one with that id, or a what-if."""
+    if session.floor.settings.read_only:
+        changes = _is_working(session, request.order_id)
+        _write_down(session, request, now, modification=changes, refused=READ_ONLY[0])
+        session.error(request.order_id, *READ_ONLY)
+        return
     exchange = session.floor.exchange
     order = understand(request, session.client_id, session.floor.universe, session.floor.accounts)
     changes = _is_working(session, request.order_id)
@@ -72,6 +78,9 @@ def place(session: Session, request: requests.PlaceOrder, now: datetime) -> None
 
 def cancel(session: Session, request: requests.CancelOrder, now: datetime) -> None:
     """Cancel one order of this client."""
+    if session.floor.settings.read_only:
+        session.error(request.order_id, *READ_ONLY)
+        return
     session.floor.ledger.cancels.append((session.client_id, request.order_id))
     session.floor.publish(session.floor.exchange.cancel(session.client_id, request.order_id, now))
 

@@ -50,8 +50,10 @@ def error(version: int, req_id: int, code: int, text: str) -> bytes:
 # ---- contracts --------------------------------------------------------------------------------
 
 
-def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes:
-    """Everything known about one contract."""
+def contract_details(
+    version: int, req_id: int, instrument: Instrument, trading_hours: str = "", liquid_hours: str = ""
+) -> bytes:
+    """Everything known about one contract; hours as in :mod:`toolkit.gateway.schedule`."""
     return frame(
         (
             "10",
@@ -82,8 +84,8 @@ def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes
             instrument.category,
             "",  # subcategory
             instrument.time_zone_id,
-            "",  # tradingHours
-            "",  # liquidHours
+            trading_hours,
+            liquid_hours,
             "",  # evRule
             "",  # evMultiplier
             "0",  # secIds
@@ -123,6 +125,11 @@ def market_rule(rule_id: int, increments: Iterable[tuple[Decimal, Decimal]]) -> 
 
 
 # ---- market data --------------------------------------------------------------------------------
+
+
+def size_at(version: int, size: Decimal) -> Decimal:
+    """A size as a client of that version can read it: whole before 163 (official ones end otherwise)."""
+    return size if version >= 163 else size // 1
 
 
 def tick_price(req_id: int, tick: int, price: Decimal, size: Decimal, attributes: int) -> bytes:

@@ -20,6 +20,18 @@ class Feed(StrEnum):
     PNL_SINGLE = "PnL of one position"
 
 
+class Topic(StrEnum):
+    """Something that this gateway has none of, see :mod:`toolkit.gateway.lookups`."""
+
+    NEWS_PROVIDERS = "news providers"
+    FAMILY_CODES = "family codes"
+    DEPTH_EXCHANGES = "depth exchanges"
+    SOFT_DOLLAR_TIERS = "soft dollar tiers"
+    USER_INFO = "user info"
+    SCANNER_PARAMETERS = "scanner parameters"
+    ADVISOR_DATA = "advisor data"
+
+
 @dataclass(frozen=True, slots=True)
 class ContractQuery:
     """The description of a contract, as precise or as vague as the client made it."""
@@ -244,6 +256,14 @@ class ServerLogLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """What there is of something; ``argument`` is a request id, or the kind of advisor data."""
+
+    topic: Topic
+    argument: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """
     A request of the protocol that this gateway does not serve.
@@ -263,5 +283,5 @@ Request = (
     | CompletedOrders | Executions | AccountUpdates | AccountUpdatesMulti | AccountSummary
     | Positions | PositionsMulti | Pnl | PnlSingle | ContractDetails | MatchingSymbols
     | MarketRule | MarketData | MarketDataType | TickByTick | Unsubscribe | NextId
-    | ManagedAccounts | CurrentTime | ServerLogLevel | Unsupported
+    | ManagedAccounts | CurrentTime | ServerLogLevel | LookUp | Unsupported
 )  # fmt: skip

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from toolkit.errors import GatewayError
+from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
@@ -48,6 +49,9 @@ class PaperGateway:
         host: address to listen on.
         port: TCP port; 0 picks a free one.
         account: account code, or several separated by commas.
+        pacing: cut off a client that sends more than 50 messages a second (error 100).
+        read_only: refuse orders (error 321).
+        master_client_id: the client that hears of the orders and fills of all clients.
         quotes: ``synthetic``, a CSV file to replay, or None: only ``market.set_quote`` moves prices.
         seed: seed of the synthetic quotes.
         speed: seconds at the gateway per second of real time.
@@ -67,6 +71,9 @@ class PaperGateway:
         port: int = 0,
         *,
         account: str = "DU123456",
+        pacing: bool = False,
+        read_only: bool = False,
+        master_client_id: int | None = None,
         quotes: str | Path | None = "synthetic",
         seed: int = 1,
         speed: float = 1.0,
@@ -91,7 +98,9 @@ class PaperGateway:
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
         config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
         exchange = Exchange(instruments, self.accounts, cash, hours, config)
-        self.floor = Floor(exchange, instruments, self.accounts, now)
+        pace = timedelta(seconds=speed) if pacing else None
+        settings = ApiSettings(read_only, master_client_id, pace)
+        self.floor = Floor(exchange, instruments, self.accounts, now, settings)
         self.market = Market(self)
         self._connections: dict[Session, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None

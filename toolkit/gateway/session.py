@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.errors import WireError
-from toolkit.gateway import account_requests, market_requests, order_requests, replies, requests
+from toolkit.gateway import account_requests, lookups, market_requests, order_requests, replies, requests
 from toolkit.gateway.account_requests import Stream
+from toolkit.gateway.api_settings import ONLY_CLIENT_ZERO, READ_ONLY, Pacing
 from toolkit.gateway.events import Refused
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.market_requests import Watch
@@ -29,6 +30,9 @@ _FARM_NOTICES = (
     (2106, "HMDS data farm connection is OK:paper"),
     (2158, "Sec-def data farm connection is OK:paper"),
 )
+_PACED_BY_US = "+PACEAPI"
+"""Connect option with which a client asks to be slowed down rather than cut off."""
+
 _RECEIVE_BLOCK = 4096
 """Official Python clients read so many bytes at once, see :meth:`Session.take_output`."""
 
@@ -58,6 +62,8 @@ class Session:
         self.watches: dict[tuple[Feed, int], Watch] = {}
         self._receiver = Receiver()
         self._output: list[bytes] = []
+        pace = floor.settings.pace
+        self._pacing = None if pace is None else Pacing(pace)
 
     def receive(self, data: bytes, now: datetime) -> None:
         """
@@ -69,8 +75,14 @@ class Session:
         for item in self._receiver.feed(data):
             if self.ended:
                 return
+            if self._pacing and not isinstance(item, Hello) and (refusal := self._pacing.refuse(now)):
+                self.error(-1, *refusal)
+                self.ended = True
+                return
             if isinstance(item, Hello):
                 self.version = negotiate(item)
+                if _PACED_BY_US in item.options:
+                    self._pacing = None
                 self.send(replies.server_version(self.version, now))
             else:
                 self._answer(item, now)
@@ -108,6 +120,8 @@ class Session:
             self._start(request)
         elif self.client_id < 0:
             raise WireError("The client sent a request before it named itself (startApi).")
+        elif self.floor.settings.read_only and _is_for_traders(request):
+            self.error(-1, *READ_ONLY)
         else:
             try:
                 _HANDLERS[type(request)](self, request, now)
@@ -153,8 +167,29 @@ def _current_time(session: Session, _: object, now: datetime) -> None:
     session.send(replies.current_time(now))
 
 
+def _is_for_traders(request: requests.Request) -> bool:
+    """
+    Whether a client in read-only mode may not ask this; orders themselves have their own answer.
+
+    Source: users' logs of what ib_insync asks at its start, and what it leaves out when told that
+    the gateway is read-only.
+    """
+    match request:
+        case requests.OpenOrders(everyone=False) | requests.CompletedOrders():
+            return True
+        case requests.AutoOpenOrders() | requests.GlobalCancel():
+            return True
+    return False
+
+
+def _auto_open_orders(session: Session, _: object, __: datetime) -> None:
+    """Client 0 need not be answered: it hears of orders made by hand when there are any."""
+    if session.client_id != 0:
+        session.error(-1, *ONLY_CLIENT_ZERO)
+
+
 def _needs_no_answer(*_: object) -> None:
-    """The protocol has none: log level, binding of manual orders, kind of market data."""
+    """The protocol has none: log level, kind of market data."""
 
 
 def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
@@ -184,7 +219,7 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.OpenOrders: order_requests.open_orders,
     requests.CompletedOrders: order_requests.completed_orders,
     requests.Executions: order_requests.executions,
-    requests.AutoOpenOrders: _needs_no_answer,
+    requests.AutoOpenOrders: _auto_open_orders,
     requests.AccountUpdates: account_requests.updates,
     requests.AccountUpdatesMulti: account_requests.updates_multi,
     requests.AccountSummary: account_requests.summary,
@@ -203,5 +238,6 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.ManagedAccounts: _managed_accounts,
     requests.CurrentTime: _current_time,
     requests.ServerLogLevel: _needs_no_answer,
+    requests.LookUp: lookups.answer,
     requests.Unsupported: _unsupported,
 }
