@@ -60,6 +60,11 @@ CANNOT_START = 3
     type=click.Choice(["always", "regular"]),
     help="Trade at all hours, or in exchange sessions only.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    help="File in which orders, executions, positions and ids outlive this process.",
+)
 def gateway(**options: Any) -> None:
     """
     Run a paper gateway: a simulated broker for any TWS API client.

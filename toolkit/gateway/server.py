@@ -20,16 +20,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from toolkit.errors import GatewayError
+from toolkit.gateway.account_requests import Books
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
-from toolkit.gateway.exchange import Exchange, ExchangeConfig
+from toolkit.gateway.exchange import ExchangeConfig
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ledger import Ledger
 from toolkit.gateway.market import QuoteSource, open_market
 from toolkit.gateway.replay import MarketQuote
+from toolkit.gateway.restart import LastingExchange
 from toolkit.gateway.session import Session
+from toolkit.gateway.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        state: file in which it remembers orders, executions, positions and ids over its own end.
 
     Attributes:
         port: the port it listens on, once started.
@@ -74,6 +78,7 @@ class PaperGateway:
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
         universe: Universe | None = None,
+        state: str | Path | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -83,15 +88,21 @@ class PaperGateway:
         if speed <= 0:
             raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
         self.clock = Clock(speed)
+        self._state = None if state is None else State(state)
+        if self._state is not None and self._state.then is not None:
+            self.clock.not_before(self._state.then)
         now = self.clock.now()
         instruments = Universe() if universe is None else universe
         self._source: QuoteSource | None = (
             None if quotes is None else open_market(quotes, instruments, seed, now)
         )
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
-        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
-        exchange = Exchange(instruments, self.accounts, cash, hours, config)
-        self.floor = Floor(exchange, instruments, self.accounts, now)
+        run = self._state.run if self._state is not None else None
+        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()) if run is None else run)
+        self._exchange = LastingExchange(instruments, self.accounts, cash, hours, config)
+        self.floor = Floor(self._exchange, instruments, self.accounts, now)
+        if self._state is not None:
+            self._remember(self._state, config.run, now)
         self.market = Market(self)
         self._connections: dict[Session, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,6 +134,7 @@ class PaperGateway:
         try:
             self._server = await loop.create_server(lambda: Connection(self), self.host, self.port)
         except OSError as error:
+            self._forget_state()
             raise GatewayError(
                 f"The paper gateway cannot listen on {self.host}:{self.port} "
                 f"({error.strerror}): choose another --port."
@@ -143,6 +155,7 @@ class PaperGateway:
         ticking, self._running = self._running, None
         await self._server.wait_closed()
         await self._empty.wait()
+        self._forget_state()
         with suppress(asyncio.CancelledError):
             await ticking
 
@@ -268,6 +281,8 @@ class PaperGateway:
 
     def flush(self) -> None:
         """Send what has collected, one write a client, and see when the exchange is due next."""
+        if self._state is not None:
+            self._state.save(self._exchange, self.ledger, self.clock.now())
         pending = self.floor.pending
         while pending:
             session = pending.pop()
@@ -299,6 +314,21 @@ class PaperGateway:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _remember(self, state: State, run: int, now: datetime) -> None:
+        """Be where the file is, and let the time pass that has passed since."""
+        try:
+            state.begin(self._exchange, self.ledger, run, now)
+        except GatewayError:
+            state.close()
+            raise
+        self.floor.note = state.note
+        self.floor.advance(now)
+        self.floor.books = Books(self._exchange, self.accounts, now)
+
+    def _forget_state(self) -> None:
+        if self._state is not None:
+            self._state.close()
 
     def _move_market(self, now: datetime) -> None:
         if self._source is None or self.market.frozen:
