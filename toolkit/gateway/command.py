@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
-from toolkit.errors import GatewayError
+from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway.server import PaperGateway
+
+WRONG_OPTION = 2
+"""Exit code when an option cannot be used."""
 
 CANNOT_START = 3
 """Exit code when the gateway cannot be started."""
@@ -65,6 +68,11 @@ CANNOT_START = 3
     type=click.Path(dir_okay=False),
     help="File in which orders, executions, positions and ids outlive this process.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(dir_okay=False),
+    help="YAML file with what is to go wrong.",
+)
 def gateway(**options: Any) -> None:
     """
     Run a paper gateway: a simulated broker for any TWS API client.
@@ -73,9 +81,9 @@ def gateway(**options: Any) -> None:
     """
     try:
         asyncio.run(_serve(PaperGateway(**options)))
-    except GatewayError as error:
+    except (ConfigError, GatewayError) as error:
         click.echo(str(error), err=True)
-        sys.exit(CANNOT_START)
+        sys.exit(WRONG_OPTION if isinstance(error, ConfigError) else CANNOT_START)
 
 
 async def _serve(paper: PaperGateway) -> None:

@@ -8,7 +8,7 @@ and tells those who may hear it. No sockets and no clock: ``now`` is always give
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, market_requests, order_requests
@@ -43,6 +43,7 @@ class Floor:
         watchers: contract id -> the market data subscriptions to it.
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
         ledger: what truly happened.
+        executions_since: UTC; earlier fills are no longer told.
         note: told of all events first; whoever keeps the memory of the gateway sets it.
     """
 
@@ -56,6 +57,7 @@ class Floor:
         self.sessions: dict[int, Session] = {}
         self.watchers: dict[int, list[market_requests.Watch]] = {}
         self.pending: set[Session] = set()
+        self.executions_since = datetime.min.replace(tzinfo=UTC)
         self.note: Callable[[Sequence[Event]], None] | None = None
         self.books = account_requests.Books(exchange, self.accounts, now)
 

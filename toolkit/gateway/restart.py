@@ -110,17 +110,13 @@ class LastingExchange(Exchange):
                 entry.owner = working
                 self._clearing.working[order.perm_id] = working
         for fill, _ in self._clearing.executions:
-            if fill.perm_id in self._clearing.working:
+            if fill.perm_id in self._clearing.working and fill.exec_id.endswith(".01"):
                 self._clearing.meter_of(self._clearing.working[fill.perm_id]).add(fill.shares, fill.price)
         places = {row.order.perm_id: row.place for row in orders}
         for perm_id in sorted(self._clearing.working, key=places.__getitem__):
             working = self._clearing.working[perm_id]
             working.line.book.place(working.entry, then)  # its client knows already what comes of it
             self._schedule(working.line)
-
-    def roll_back_ids(self, client_id: int, count: int) -> None:
-        """Forget the last ``count`` order ids of a client, as a gateway that never saw them."""
-        self._largest[client_id] = max(0, self._largest.get(client_id, 0) - count)
 
     def _resume_account(self, row: AccountRow) -> None:
         account = self._accounts.get(row.name)

@@ -25,12 +25,13 @@ from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
 from toolkit.gateway.exchange import ExchangeConfig
+from toolkit.gateway.fault_desk import Faults
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.interference import PracticeExchange
 from toolkit.gateway.ledger import Ledger
 from toolkit.gateway.market import QuoteSource, open_market
 from toolkit.gateway.replay import MarketQuote
-from toolkit.gateway.restart import LastingExchange
 from toolkit.gateway.session import Session
 from toolkit.gateway.state import State
 
@@ -57,11 +58,13 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        faults: YAML file with what is to go wrong, see :mod:`toolkit.gateway.faults`.
         state: file in which it remembers orders, executions, positions and ids over its own end.
 
     Attributes:
         port: the port it listens on, once started.
         market: sets quotes.
+        faults: what is to go wrong.
         ledger: the orders received and fills issued.
     """
 
@@ -79,6 +82,7 @@ class PaperGateway:
         cash: Decimal = Decimal(1_000_000),
         universe: Universe | None = None,
         state: str | Path | None = None,
+        faults: str | Path | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -87,6 +91,9 @@ class PaperGateway:
             raise GatewayError("The paper gateway needs an account code, for example DU123456.")
         if speed <= 0:
             raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
+        self.faults = Faults(self)
+        if faults is not None:
+            self.faults.load(faults)
         self.clock = Clock(speed)
         self._state = None if state is None else State(state)
         if self._state is not None and self._state.then is not None:
@@ -99,12 +106,12 @@ class PaperGateway:
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
         run = self._state.run if self._state is not None else None
         config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()) if run is None else run)
-        self._exchange = LastingExchange(instruments, self.accounts, cash, hours, config)
-        self.floor = Floor(self._exchange, instruments, self.accounts, now)
+        self.exchange = PracticeExchange(instruments, self.accounts, cash, hours, config)
+        self.floor = Floor(self.exchange, instruments, self.accounts, now)
         if self._state is not None:
             self._remember(self._state, config.run, now)
         self.market = Market(self)
-        self._connections: dict[Session, Connection] = {}
+        self.connections: dict[Session, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
         self._running: asyncio.Task[None] | None = None
@@ -142,6 +149,7 @@ class PaperGateway:
         self._loop = loop
         self._thread_id = threading.get_ident()
         self.port = self._server.sockets[0].getsockname()[1]
+        self.faults.begin(loop)
         self._running = loop.create_task(self._run(), name="paper gateway market")
 
     async def close(self) -> None:
@@ -149,7 +157,7 @@ class PaperGateway:
         if self._server is None or self._running is None:
             return
         self._server.close()
-        for connection in tuple(self._connections.values()):
+        for connection in tuple(self.connections.values()):
             connection.transport.abort()
         self._running.cancel()
         ticking, self._running = self._running, None
@@ -248,14 +256,14 @@ class PaperGateway:
 
     def attach(self, session: Session, connection: Connection) -> None:
         """A client has connected; for its connection."""
-        self._connections[session] = connection
+        self.connections[session] = connection
         self._empty.clear()
 
     def detach(self, session: Session) -> None:
         """A client is gone, and its client id free again; for its connection."""
-        self._connections.pop(session, None)
+        self.connections.pop(session, None)
         self.floor.leave(session)
-        if not self._connections:
+        if not self.connections:
             self._empty.set()
 
     # ---- what happens -------------------------------------------------------------------------
@@ -279,16 +287,26 @@ class PaperGateway:
         else:
             asyncio.run_coroutine_threadsafe(_awaited(batch), self._loop).result()
 
+    def later(self, seconds: float, action: Callable[[datetime], None]) -> None:
+        """Do something on the floor after a while; from the gateway's own thread."""
+        asyncio.get_running_loop().call_later(seconds, self.call, action)
+
+    def roll_back_ids(self, count: int, client_id: int | None = None) -> None:
+        """Make nextValidId fall back by ``count`` for one client or all."""
+        for client in self.exchange.roll_back_ids(count, client_id):
+            if self._state is not None:
+                self._state.note_client(client)
+
     def flush(self) -> None:
         """Send what has collected, one write a client, and see when the exchange is due next."""
         if self._state is not None:
-            self._state.save(self._exchange, self.ledger, self.clock.now())
+            self._state.save(self.exchange, self.ledger, self.clock.now())
         pending = self.floor.pending
         while pending:
             session = pending.pop()
             output = session.take_output()
-            if connection := self._connections.get(session):
-                connection.transport.write(output)
+            if connection := self.connections.get(session):
+                connection.write(output)
         due, before = self.floor.exchange.next_due(self.clock.now()), self._due
         self._due = due
         if due is not None and (before is None or due < before):
@@ -318,13 +336,13 @@ class PaperGateway:
     def _remember(self, state: State, run: int, now: datetime) -> None:
         """Be where the file is, and let the time pass that has passed since."""
         try:
-            state.begin(self._exchange, self.ledger, run, now)
+            state.begin(self.exchange, self.ledger, run, now)
         except GatewayError:
             state.close()
             raise
         self.floor.note = state.note
         self.floor.advance(now)
-        self.floor.books = Books(self._exchange, self.accounts, now)
+        self.floor.books = Books(self.exchange, self.accounts, now)
 
     def _forget_state(self) -> None:
         if self._state is not None:
