@@ -64,14 +64,26 @@ def test_a_cleared_fault_strikes_no_more():
     [
         ({"fault": "dorp"}, "There is no fault 'dorp'; the nearest is drop."),
         ({"fault": "drop", "mesage": "error"}, "has no field 'mesage'; the nearest is message."),
-        ({"fault": "drop", "message": "orderstatus"}, "no message 'orderstatus'; the nearest is orderStatus."),
+        (
+            {"fault": "drop", "message": "orderstatus"},
+            "no message 'orderstatus'; the nearest is orderStatus.",
+        ),
         ({"fault": "drop"}, "Fault drop needs message"),
         ({"fault": "mutate", "message": "orderStatus", "set": {"permid": 0}}, "the nearest is permId."),
-        ({"fault": "mutate", "message": "placeOrder", "set": {"x": 0}}, "cannot be set on message 'placeOrder'"),
+        (
+            {"fault": "mutate", "message": "placeOrder", "set": {"x": 0}},
+            "cannot be set on message 'placeOrder'",
+        ),
         ({"fault": "mutate", "message": "openOrder"}, "Fault mutate needs set"),
         ({"fault": "reorder", "message": "openOrder", "behind": "orderstat"}, "the nearest is orderStatus."),
-        ({"fault": "delay", "message": "error", "seconds": "long"}, "seconds of fault delay should be a number"),
-        ({"fault": "drop", "message": "error", "times": True}, "times of fault drop should be a whole number"),
+        (
+            {"fault": "delay", "message": "error", "seconds": "long"},
+            "seconds of fault delay should be a number",
+        ),
+        (
+            {"fault": "drop", "message": "error", "times": True},
+            "times of fault drop should be a whole number",
+        ),
         ({"fault": "reject", "inactive": "orderState"}, "the nearest is orderStatus."),
         ({"fault": "roll_ids", "message": "error"}, "roll_ids cannot be set on message 'error'"),
     ],
