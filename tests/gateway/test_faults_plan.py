@@ -66,23 +66,23 @@ def test_a_cleared_fault_strikes_no_more():
         ({"fault": "drop", "mesage": "error"}, "has no field 'mesage'; the nearest is message."),
         (
             {"fault": "drop", "message": "orderstatus"},
-            "no message 'orderstatus'; the nearest is orderStatus.",
+            "'orderstatus'; the nearest is orderStatus.",
         ),
         ({"fault": "drop"}, "Fault drop needs message"),
         ({"fault": "mutate", "message": "orderStatus", "set": {"permid": 0}}, "the nearest is permId."),
         (
             {"fault": "mutate", "message": "placeOrder", "set": {"x": 0}},
-            "cannot be set on message 'placeOrder'",
+            "set on message 'placeOrder'",
         ),
         ({"fault": "mutate", "message": "openOrder"}, "Fault mutate needs set"),
         ({"fault": "reorder", "message": "openOrder", "behind": "orderstat"}, "the nearest is orderStatus."),
         (
             {"fault": "delay", "message": "error", "seconds": "long"},
-            "seconds of fault delay should be a number",
+            "fault delay should be a number",
         ),
         (
             {"fault": "drop", "message": "error", "times": True},
-            "times of fault drop should be a whole number",
+            "fault drop should be a whole number",
         ),
         ({"fault": "reject", "inactive": "orderState"}, "the nearest is orderStatus."),
         ({"fault": "roll_ids", "message": "error"}, "roll_ids cannot be set on message 'error'"),
@@ -127,6 +127,6 @@ def test_a_yaml_plan_is_set_before_the_first_client_comes(tmp_path):
 def test_a_bad_plan_is_refused_before_anything_listens(tmp_path, text, sentence):
     plan = tmp_path / "plan.yaml"
     plan.write_text(text)
-    with pytest.raises(ConfigError, match="plan.yaml") as caught:
+    with pytest.raises(ConfigError, match=r"plan\.yaml") as caught:
         PaperGateway(quotes=None, faults=plan)
     assert sentence in str(caught.value)

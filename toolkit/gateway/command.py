@@ -73,6 +73,11 @@ CANNOT_START = 3
     type=click.Path(dir_okay=False),
     help="YAML file with what is to go wrong.",
 )
+@click.option(
+    "--control-port",
+    type=click.IntRange(1, 65535),
+    help="TCP port on this machine for toolkit gateway-control.",
+)
 def gateway(**options: Any) -> None:
     """
     Run a paper gateway: a simulated broker for any TWS API client.

@@ -24,6 +24,7 @@ from toolkit.gateway.account_requests import Books
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
+from toolkit.gateway.control_port import ControlPort
 from toolkit.gateway.exchange import ExchangeConfig
 from toolkit.gateway.fault_desk import Faults
 from toolkit.gateway.floor import Floor
@@ -59,12 +60,14 @@ class PaperGateway:
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
         faults: YAML file with what is to go wrong, see :mod:`toolkit.gateway.faults`.
+        control_port: TCP port on this machine for ``toolkit gateway-control``; 0 picks a free one.
         state: file in which it remembers orders, executions, positions and ids over its own end.
 
     Attributes:
         port: the port it listens on, once started.
         market: sets quotes.
         faults: what is to go wrong.
+        control: takes commands from other processes; None without a control port.
         ledger: the orders received and fills issued.
     """
 
@@ -83,6 +86,7 @@ class PaperGateway:
         universe: Universe | None = None,
         state: str | Path | None = None,
         faults: str | Path | None = None,
+        control_port: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -94,6 +98,7 @@ class PaperGateway:
         self.faults = Faults(self)
         if faults is not None:
             self.faults.load(faults)
+        self.control = None if control_port is None else ControlPort(self, control_port)
         self.clock = Clock(speed)
         self._state = None if state is None else State(state)
         if self._state is not None and self._state.then is not None:
@@ -149,14 +154,22 @@ class PaperGateway:
         self._loop = loop
         self._thread_id = threading.get_ident()
         self.port = self._server.sockets[0].getsockname()[1]
-        self.faults.begin(loop)
         self._running = loop.create_task(self._run(), name="paper gateway market")
+        self.faults.begin(loop)
+        if self.control is not None:
+            try:
+                await self.control.start()
+            except GatewayError:
+                await self.close()
+                raise
 
     async def close(self) -> None:
         """Stop listening and cut off every client. Raises what stopped the market, if it did."""
         if self._server is None or self._running is None:
             return
         self._server.close()
+        if self.control is not None:
+            await self.control.close()
         for connection in tuple(self.connections.values()):
             connection.transport.abort()
         self._running.cancel()
