@@ -94,6 +94,30 @@ def test_an_order_fills_after_it_was_told_cancelled():
     with_gateway(test)
 
 
+def test_a_change_during_an_outage_makes_a_second_live_order():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            trade = ib.placeOrder(await apple(ib), LimitOrder("BUY", 10, 149.0, orderRef="mine", tif="DAY"))
+            await until(lambda: trade.orderStatus.status == "Submitted")
+            gateway.faults.add("notice", code=1100)
+            gateway.faults.add("twin")
+            trade.order.lmtPrice = 148.0
+            ib.placeOrder(trade.contract, trade.order)
+            gateway.faults.add("notice", code=1102)
+            await settled(ib)
+            first, second = gateway.exchange.open_orders()
+            assert (first.order_id, first.order_ref) == (second.order_id, second.order_ref)
+            assert (first.limit_price, second.limit_price) == (149, 148)
+            assert first.perm_id != second.perm_id
+            ib.cancelOrder(trade.order)
+            await until(lambda: trade.orderStatus.status == "Cancelled")
+            gateway.market.set_quote("AAPL", 148.5, 149)
+            await until(lambda: trade.fills)
+            assert trade.fills[0].execution.permId == first.perm_id
+
+    with_gateway(test)
+
+
 def test_orders_of_others_appear_among_all_open_orders():
     async def test(gateway: PaperGateway) -> None:
         async with connected(gateway) as ib:

@@ -10,10 +10,11 @@ from typing import Any
 from ib_async import IB, LimitOrder, MarketOrder
 
 from tests import builders
-from tests.gateway.processes import GatewayProcess, gateway_process
+from tests.gateway.processes import GatewayProcess, free_port, gateway_process
 from tests.gateway.test_ib_async_client import apple, connected, until
 from tests.waiting import until as until_true
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.gateway.control_command import ask
 from toolkit.orders.state import OrderStatus
 
 
@@ -61,8 +62,9 @@ def test_a_killed_gateway_comes_back_with_everything_that_its_clients_knew(tmp_p
     assert sum(Decimal(str(position)) for _, position, _ in before["positions"]) == 100
 
 
-def test_our_client_finds_its_fill_at_a_gateway_that_was_killed_meanwhile(tmp_path: Path, home: Path):
-    state = "--state", str(tmp_path / "state")
+def test_our_client_finds_a_fill_that_came_before_the_gateway_was_killed(tmp_path: Path, home: Path):
+    port = free_port()
+    options = "--state", str(tmp_path / "state"), "--control-port", str(port)
 
     async def session(gateway: GatewayProcess, work: Any) -> Any:
         client = IBKRExecClient({"host": gateway.host, "port": gateway.port, "client_id": 2})
@@ -72,28 +74,26 @@ def test_our_client_finds_its_fill_at_a_gateway_that_was_killed_meanwhile(tmp_pa
         finally:
             await client.disconnect_async()
 
-    async def send(client: IBKRExecClient) -> None:
-        await client.place_order(builders.raw_intent(limit_price=1))
+    async def leave(client: IBKRExecClient) -> None:
+        await client.place_order(builders.raw_intent(limit_price=449))
         await until_true(lambda: client.ledger.get(builders.INTENT_ID).acked_at)  # type: ignore[union-attr]
 
-    async def find(client: IBKRExecClient) -> None:
+    async def come_back(client: IBKRExecClient) -> list[dict[str, Any]]:
+        await until_true(lambda: client.ledger.get(builders.INTENT_ID).final)  # type: ignore[union-attr]
         order = client.ledger.get(builders.INTENT_ID)
         assert order is not None
-        assert order.status is OrderStatus.SUBMITTED
-        market = await client.place_order(builders.market_intent(intent_id="after", quantity=5))
-        assert market > order.order_id
-        await until_true(lambda: client.ledger.get("after").final)  # type: ignore[union-attr]
+        assert (order.status, order.avg_fill_price) == (OrderStatus.FILLED, Decimal(449))
+        return await client.get_execution_reports()
 
-    async def settle(client: IBKRExecClient) -> None:
-        after = client.ledger.get("after")
-        assert after is not None
-        assert after.status is OrderStatus.FILLED
-
-    with gateway_process(*state) as gateway:
-        asyncio.run(session(gateway, send))
+    with gateway_process(*options) as gateway:
+        list(ask(port, "freeze"))
+        list(ask(port, "quote", symbol="SPY", bid=450.00, ask=450.02, bid_size=500, ask_size=500))
+        asyncio.run(session(gateway, leave))
+        list(ask(port, "quote", symbol="SPY", bid=448.90, ask=448.95, bid_size=500, ask_size=500))
         gateway.kill()
-    with gateway_process(*state) as gateway:
-        asyncio.run(session(gateway, find))
-        gateway.kill()
-    with gateway_process(*state) as gateway:
-        asyncio.run(session(gateway, settle))
+    with gateway_process(*options) as gateway:
+        reports = asyncio.run(session(gateway, come_back))
+        rows = list(ask(port, "ledger"))
+    (fill,) = [report for report in reports if report["event"] == "Fill"]
+    assert fill["recovered"]
+    assert [row["row"] for row in rows if row] == ["order", "fill"]

@@ -58,6 +58,10 @@ def strike(fault: Fault, line: FaultyLine, fields: list[str], now: datetime) -> 
             text = f"Order rejected - reason:More than {limit} orders on the same side of a contract"
             session.error(order.order_id, 201, text)
             return True
+        case "twin" if changes:
+            order_requests.write_down(session, request, now, modification=True, refused=0)
+            session.floor.publish(line.gateway.exchange.place_twin(order, now))
+            return True
         case "locate" if not changes:
             _hold(fault, line, request, order, now)
             return True

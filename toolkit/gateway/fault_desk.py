@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway import fault_broker
 from toolkit.gateway.fault_messages import Seen
 from toolkit.gateway.faults import Fault, Plan
 
 if TYPE_CHECKING:
     from toolkit.gateway.server import PaperGateway
+
+logger = logging.getLogger(__name__)
 
 _OF_CONNECTIONS = frozenset({"mute", "freeze", "reset", "close", "notice"})
 
@@ -106,7 +109,7 @@ class Faults:
 
     def _schedule(self, fault: Fault, loop: asyncio.AbstractEventLoop) -> None:
         if fault.after:
-            loop.call_later(fault.after, self._happen, fault)
+            loop.call_later(fault.after, self._happen_late, fault)
         else:
             self._happen(fault)
 
@@ -117,6 +120,12 @@ class Faults:
         for session, connection in tuple(self._gateway.connections.items()):
             if fault.client in (None, session.client_id):
                 connection.line.strike_session(fault)
+
+    def _happen_late(self, fault: Fault) -> None:
+        try:
+            self._happen(fault)
+        except GatewayError as error:
+            logger.warning("fault %s did not happen: %s", fault.name, error)
 
     def _clear(self, number: int | None) -> None:
         self._plan.clear(number)

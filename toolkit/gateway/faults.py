@@ -82,6 +82,8 @@ FAULTS: Mapping[str, Kind] = {
                    {"seconds": 1.0}, message="placeOrder"),
     "side_limit": Kind("more than `limit` working orders on one side of a contract are refused", _ORDER,
                        {"limit": 20}, message="placeOrder", times=0),
+    "twin": Kind("a change makes a second live order under the same id; the first one lives on", _ORDER,
+                 message="placeOrder"),
     "fill_after_cancel": Kind("told cancelled, and yet filled at `price` (0: its limit or the quote) "
                               "`seconds` later", frozenset({"cancelOrder"}),
                               {"seconds": 0.0, "price": 0.0}, message="cancelOrder"),

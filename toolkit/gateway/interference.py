@@ -47,6 +47,20 @@ class PracticeExchange(LastingExchange):
         finally:
             self._perm_id = max(latest, self._perm_id)
 
+    def place_twin(self, order: Order, now: datetime) -> list[Event]:
+        """
+        Place an order under the id of a working one, which lives on under its permanent id alone.
+
+        From here on a change or a cancel by that order id reaches the second one.
+        """
+        first = self._orders.pop((order.client_id, order.order_id))
+        largest = self._largest[order.client_id]
+        self._largest[order.client_id] = order.order_id - 1
+        events = self.place(order, now)
+        self._largest[order.client_id] = largest
+        self._orders.setdefault((order.client_id, order.order_id), first)
+        return events
+
     def working_on_side(self, order: Order) -> int:
         """How many orders work for the account on this side of the contract."""
         mine = order.account, order.action, order.instrument.con_id

@@ -155,13 +155,13 @@ class PaperGateway:
         self._thread_id = threading.get_ident()
         self.port = self._server.sockets[0].getsockname()[1]
         self._running = loop.create_task(self._run(), name="paper gateway market")
-        self.faults.begin(loop)
-        if self.control is not None:
-            try:
+        try:
+            if self.control is not None:
                 await self.control.start()
-            except GatewayError:
-                await self.close()
-                raise
+            self.faults.begin(loop)
+        except GatewayError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Stop listening and cut off every client. Raises what stopped the market, if it did."""
@@ -302,7 +302,12 @@ class PaperGateway:
 
     def later(self, seconds: float, action: Callable[[datetime], None]) -> None:
         """Do something on the floor after a while; from the gateway's own thread."""
-        asyncio.get_running_loop().call_later(seconds, self.call, action)
+
+        def act() -> None:
+            if self._running is not None:
+                self.call(action)
+
+        asyncio.get_running_loop().call_later(seconds, act)
 
     def roll_back_ids(self, count: int, client_id: int | None = None) -> None:
         """Make nextValidId fall back by ``count`` for one client or all."""
