@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -9,8 +10,25 @@ from ib_async import LimitOrder, MarketOrder
 
 from tests.gateway.test_faults_messages import Heard, bought, settled
 from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
+from tests.gateway.test_server import Peer
 from toolkit.errors import GatewayError
 from toolkit.gateway import PaperGateway
+
+
+@pytest.fixture
+def peer_of() -> Iterator[Callable[[PaperGateway], Peer]]:
+    """Connects bare sockets, past the notices that come first."""
+    peers: list[Peer] = []
+
+    def connect(gateway: PaperGateway) -> Peer:
+        peers.append(Peer(gateway).enter())
+        for _ in range(3):
+            peers[-1].hear("4")
+        return peers[-1]
+
+    yield connect
+    for peer in peers:
+        peer.socket.close()
 
 
 @pytest.mark.parametrize("code", [201, 203, 321, 10289])
@@ -175,3 +193,14 @@ def test_what_is_not_there_cannot_be_corrected_or_ordered():
             gateway.faults.add("correct", price=1.0)
         with pytest.raises(GatewayError, match="no single instrument called 'NOSUCH'"):
             gateway.faults.add("foreign", symbol="NOSUCH")
+
+
+def test_an_order_that_cannot_be_read_is_refused_as_ever(peer_of):
+    with PaperGateway(quotes=None) as gateway:
+        gateway.faults.add("reject", times=0)
+        peer = peer_of(gateway)
+        for fields in (["3", "9" * 5000], ["3", "7", "nonsense"], ["4", "1", "\u00b2"]):
+            peer.say(*fields)
+            assert peer.hear("4")[3] != "201"
+        peer.say("49", "1")
+        peer.hear("49")

@@ -104,6 +104,21 @@ def test_a_message_comes_behind_the_one_that_should_follow_it(late, behind):
     with_gateway(test)
 
 
+def test_the_word_that_an_order_is_cancelled_may_come_before_its_state():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            trade = ib.placeOrder(await apple(ib), LimitOrder("BUY", 1, 1.0, tif="DAY"))
+            await until(lambda: trade.orderStatus.status == "Submitted")
+            heard = Heard(ib)
+            gateway.faults.add("reorder", message="openOrder", behind="error")
+            gateway.faults.add("reorder", message="orderStatus", behind="error")
+            ib.cancelOrder(trade.order)
+            await until(lambda: len(heard.messages) == 3)
+            assert heard.names() == ["error", "openOrder", "orderStatus"]
+
+    with_gateway(test)
+
+
 def test_a_held_message_comes_even_if_nothing_follows():
     async def test(gateway: PaperGateway) -> None:
         async with connected(gateway) as ib:

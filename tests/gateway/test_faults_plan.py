@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from toolkit.errors import ConfigError
@@ -130,3 +132,12 @@ def test_a_bad_plan_is_refused_before_anything_listens(tmp_path, text, sentence)
     with pytest.raises(ConfigError, match=r"plan\.yaml") as caught:
         PaperGateway(quotes=None, faults=plan)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_shown_to_reach_a_client(name):
+    shown = "".join(
+        Path(__file__).with_name(f"test_faults_{part}.py").read_text(encoding="utf-8")
+        for part in ("messages", "session", "broker")
+    )
+    assert f'faults.add("{name}"' in shown

@@ -12,8 +12,10 @@ from ib_async import IB, LimitOrder, MarketOrder
 from tests import builders
 from tests.gateway.processes import GatewayProcess, free_port, gateway_process
 from tests.gateway.test_ib_async_client import apple, connected, until
+from tests.gateway.test_state import started
 from tests.waiting import until as until_true
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.gateway import PaperGateway
 from toolkit.gateway.control_command import ask
 from toolkit.orders.state import OrderStatus
 
@@ -97,3 +99,22 @@ def test_our_client_finds_a_fill_that_came_before_the_gateway_was_killed(tmp_pat
     (fill,) = [report for report in reports if report["event"] == "Fill"]
     assert fill["recovered"]
     assert [row["row"] for row in rows if row] == ["order", "fill"]
+
+
+def test_a_new_day_forgets_what_requests_tell_and_keeps_the_positions_and_the_ledger(tmp_path: Path):
+    desk = started(tmp_path / "state")
+    desk.quote(150, 150.02)
+    desk.place(1, 100, order_type="MKT")
+    desk.place(2, 10, limit_price=Decimal(1), tif="DAY")
+    desk.state.close()
+
+    async def look() -> None:
+        async with PaperGateway(quotes=None, account="DU1", state=tmp_path / "state") as gateway:
+            async with connected(gateway) as ib:
+                assert ib.fills() == ib.trades() == []
+                assert [position.position for position in ib.positions()] == [100]
+                assert await ib.reqAllOpenOrdersAsync() == []
+            assert gateway.ledger.position("AAPL") == 100
+            assert [order.order_id for order in gateway.exchange.completed_orders()] == [1, 2]
+
+    asyncio.run(look())

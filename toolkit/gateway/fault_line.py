@@ -218,7 +218,10 @@ class FaultyLine:
             case "freeze":  # what is read already is acted on, and its reply held back
                 self.strike_session(fault)
                 return False
-        return fault_broker.strike(fault, self, fields, now)
+        try:
+            return fault_broker.strike(fault, self, fields, now)
+        except WireError:  # the session says what is wrong with it
+            return False
 
     def _serve(self, fields: list[str]) -> None:
         """Answer a request now that came some time ago."""

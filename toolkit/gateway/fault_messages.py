@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from toolkit.gateway.fields import MAX_NUMBER_LENGTH
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.order_form import message_fields, rewritten
 from toolkit.gateway.wire import frame
@@ -156,15 +157,14 @@ def see_reply(reply: bytes, client: int, floor: Floor, *, greeted: bool) -> Seen
 
 def see_request(fields: Sequence[str], client: int, floor: Floor) -> Seen:
     """What a request is; ``client`` is -1 until it has named itself."""
-    number = int(fields[0]) if fields[0].isdigit() else -1
-    message = _REQUESTS.get(number, f"request {fields[0]}")
+    message = _REQUESTS.get(_id(fields, 0), f"request {fields[0]}")
     match message:
-        case "startApi" if len(fields) > 2 and fields[2].isdigit():
-            return Seen(message, int(fields[2]))
-        case "placeOrder" if len(fields) > 26 and fields[1].isdigit():
-            return Seen(message, client, int(fields[1]), fields[26])
-        case "cancelOrder" if len(fields) > 2 and fields[2].isdigit():
-            return _of_order(message, client, client, int(fields[2]), floor)
+        case "startApi":
+            return Seen(message, _id(fields, 2))
+        case "placeOrder":
+            return Seen(message, client, _id(fields, 1), fields[26] if len(fields) > 26 else "")
+        case "cancelOrder":
+            return _of_order(message, client, client, _id(fields, 2), floor)
     return Seen(message, client)
 
 
@@ -183,3 +183,9 @@ def changed(reply: bytes, message: str, version: int, changes: Mapping[str, obje
 def _of_order(message: str, client: int, owner: int, order_id: int, floor: Floor) -> Seen:
     order = floor.exchange.find_order(owner, order_id)
     return Seen(message, client, order_id, order.order_ref if order else "")
+
+
+def _id(fields: Sequence[str], at: int) -> int:
+    """The whole number in a field, -1 when there is none: what is malformed is for others to say."""
+    text = fields[at] if at < len(fields) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_NUMBER_LENGTH else -1
