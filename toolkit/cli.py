@@ -97,6 +97,17 @@ def tap(options: tuple[str, ...]) -> None:
     command.main(list(options), prog_name="toolkit tap")
 
 
+@main.command(
+    name="gateway-control", context_settings={"ignore_unknown_options": True}, add_help_option=False
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def gateway_control(options: tuple[str, ...]) -> None:
+    """Tell a running paper gateway what to do: faults, quotes, notices; or read its ledger."""
+    from toolkit.gateway.control_command import control
+
+    control.main(list(options), prog_name="toolkit gateway-control")
+
+
 @main.command()
 @click.option("--host", help="Gateway to connect to [IBKR_HOST].")
 @click.option("--port", type=int, help="Its API port [IBKR_PORT].")

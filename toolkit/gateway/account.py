@@ -186,6 +186,13 @@ class Account:
         self._weigh(holding, 1)
         return holding, profit
 
+    def hold(self, con_id: int, position: Decimal, cost: Decimal, mark: Decimal, realized: Decimal) -> None:
+        """Put a holding in as another process left it (signed shares, USD); for a restart."""
+        holding = self.holdings[con_id] = Holding()
+        holding.position, holding.cost = position, cost
+        holding.mark, holding.realized = mark, realized
+        self._weigh(holding, 1)
+
     def mark(self, con_id: int, price: Decimal) -> None:
         """Value a held instrument at ``price`` USD from now on."""
         holding = self.holdings[con_id]

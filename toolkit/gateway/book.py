@@ -186,6 +186,12 @@ class Book:
             self._go_live(order, now)
         return self._take_out()
 
+    def fill(self, order: BookOrder, price: int, now: datetime) -> list[Outcome]:
+        """Fill all that is left of an unfinished order at ``price``, whatever the market says."""
+        if order.state < State.FILLED:
+            self._fill(order, order.remaining, price, "remove", now)
+        return self._take_out()
+
     # ---- arrival and matching ----------------------------------------------------------------
 
     def _go_live(self, order: BookOrder, now: datetime) -> None:

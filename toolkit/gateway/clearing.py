@@ -90,6 +90,13 @@ class Clearing:
             working.untold = False
             events.append(updated(order))
 
+    def meter_of(self, working: Working) -> CommissionMeter:
+        """What counts the commission of this order."""
+        if working.meter is None:
+            plan = "forex" if working.order.instrument.sec_type == "CASH" else self._plan
+            working.meter = CommissionMeter(plan)
+        return working.meter
+
     def _filled(self, fill: Fill, events: list[Event]) -> None:
         working: Working = fill.order.owner
         order, account, line = working.order, working.account, working.line
@@ -98,10 +105,7 @@ class Clearing:
         if order.status == "PendingSubmit":
             order.status = "PreSubmitted"
             events.append(updated(order))
-        if working.meter is None:
-            plan = "forex" if instrument.sec_type == "CASH" else self._plan
-            working.meter = CommissionMeter(plan)
-        meter = working.meter
+        meter = self.meter_of(working)
         fee = meter.add(shares, paid)
         order.filled += shares
         order.remaining -= shares

@@ -18,6 +18,10 @@ class Clock:
         """The moment at the gateway."""
         return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self._speed)
 
+    def not_before(self, moment: datetime) -> None:
+        """Go on from ``moment`` if it shows an earlier one: what was written down stays the past."""
+        self._start += max(moment - self.now(), timedelta(0))
+
     def seconds_until(self, moment: datetime) -> float:
         """Seconds of real time until the clock shows this moment, 0 if it is past."""
         return max(0.0, (moment - self.now()).total_seconds() / self._speed)

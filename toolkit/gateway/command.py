@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
-from toolkit.errors import GatewayError
+from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway.server import PaperGateway
+
+WRONG_OPTION = 2
+"""Exit code when an option cannot be used."""
 
 CANNOT_START = 3
 """Exit code when the gateway cannot be started."""
@@ -72,6 +75,21 @@ CANNOT_START = 3
     type=click.Choice(["always", "regular"]),
     help="Trade at all hours, or in exchange sessions only.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    help="File in which orders, executions, positions and ids outlive this process.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(dir_okay=False),
+    help="YAML file with what is to go wrong.",
+)
+@click.option(
+    "--control-port",
+    type=click.IntRange(1, 65535),
+    help="TCP port on this machine for toolkit gateway-control.",
+)
 def gateway(**options: Any) -> None:
     """
     Run a paper gateway: a simulated broker for any TWS API client.
@@ -80,9 +98,9 @@ def gateway(**options: Any) -> None:
     """
     try:
         asyncio.run(_serve(PaperGateway(**options)))
-    except GatewayError as error:
+    except (ConfigError, GatewayError) as error:
         click.echo(str(error), err=True)
-        sys.exit(CANNOT_START)
+        sys.exit(WRONG_OPTION if isinstance(error, ConfigError) else CANNOT_START)
 
 
 async def _serve(paper: PaperGateway) -> None:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from toolkit.errors import WireError
+from toolkit.gateway.fault_line import FaultyLine
 from toolkit.gateway.session import Session
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Connection(asyncio.Protocol):
     """The socket of one client; what goes wrong here ends this client and no other."""
 
     transport: asyncio.Transport
+    line: FaultyLine
 
     def __init__(self, gateway: PaperGateway) -> None:
         self._gateway = gateway
@@ -34,6 +36,7 @@ class Connection(asyncio.Protocol):
         """Take the socket. asyncio has set TCP_NODELAY: replies are small and waited for."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
+        self.line = FaultyLine(self._gateway, self._session, self.transport)
         self._gateway.attach(self._session, self)
         self._deadline = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._expire)
 
@@ -48,6 +51,13 @@ class Connection(asyncio.Protocol):
         if self._session.ended:
             self.transport.close()
 
+    def write(self, output: bytes) -> None:
+        """Send what the session has to say, as far as no fault stands in the way."""
+        if self.line.busy or self._gateway.faults:
+            self.line.write(output)
+        else:
+            self.transport.write(output)
+
     def pause_writing(self) -> None:
         """The client does not read. Waiting for it would hold its replies in memory for ever."""
         logger.warning("closed client %s: it does not read", self._session.client_id)
@@ -56,6 +66,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Closed by either side, gently or not: the client id is free again."""
         self._deadline.cancel()
+        self.line.end()
         self._gateway.detach(self._session)
 
     def _expire(self) -> None:

@@ -7,8 +7,8 @@ and tells those who may hear it. No sockets and no clock: ``now`` is always give
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, market_requests, order_requests
@@ -45,6 +45,8 @@ class Floor:
         watchers: contract id -> the market data subscriptions to it.
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
         ledger: what truly happened.
+        executions_since: UTC; earlier fills are no longer told.
+        note: told of all events first; whoever keeps the memory of the gateway sets it.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Floor:
         self.sessions: dict[int, Session] = {}
         self.watchers: dict[int, list[market_requests.Watch]] = {}
         self.pending: set[Session] = set()
+        self.executions_since = datetime.min.replace(tzinfo=UTC)
+        self.note: Callable[[Sequence[Event]], None] | None = None
         self.books = account_requests.Books(exchange, self.accounts, now)
 
     def enter(self, session: Session) -> tuple[int, str] | None:
@@ -119,6 +123,8 @@ class Floor:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Tell each event to those who may hear it. All events of the exchange pass through here."""
+        if self.note is not None:
+            self.note(events)
         fills: dict[str, Executed] = {}
         for event in events:
             match event:

@@ -111,7 +111,11 @@ class Ledger:
         )
 
     def record_fill(self, fill: Executed, charge: CommissionCharged) -> None:
-        """Write down one fill; for the gateway."""
+        """Write down one fill, in place of the one that it corrects; for the gateway."""
+        stem, _, revision = fill.exec_id.rpartition(".")
+        if revision != "01":
+            for corrected in [exec_id for exec_id in self.fills if exec_id.rpartition(".")[0] == stem]:
+                del self.fills[corrected]
         self.fills[fill.exec_id] = IssuedFill(
             exec_id=fill.exec_id,
             client_id=fill.client_id,

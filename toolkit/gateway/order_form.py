@@ -7,7 +7,7 @@ completedOrder at the version of the client that asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -32,6 +32,7 @@ from toolkit.gateway.order_layout import (
     When,
     names,
 )
+from toolkit.gateway.wire import NEWEST_VERSION
 
 MAX_ROWS = 1000
 """Most rows accepted in one group of an order (legs, parameters, conditions)."""
@@ -123,6 +124,33 @@ def open_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> 
 def completed_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     """The fields of completedOrder: the form, overlaid with what the exchange knows ``now``."""
     return _written("completedOrder", form, version, {"messageId": "101", **now})
+
+
+def rewritten(message: str, fields: Sequence[str], version: int, changes: Mapping[str, str]) -> list[str]:
+    """The fields of a written openOrder or completedOrder with other values in some of them."""
+    form = OrderForm({}, {})
+    _Cursor(fields, form, at=0).take(_compiled(message, version))
+    return _written(message, form, version, changes)
+
+
+def place_order_fields(values: Mapping[str, str]) -> list[str]:
+    """The fields of placeOrder at the newest version, all but ``values`` at their defaults."""
+    form = OrderForm(dict.fromkeys(message_fields("placeOrder"), "") | _WHEN_EMPTY, {})
+    return ["3", *_written("placeOrder", form, NEWEST_VERSION, values)]
+
+
+def message_fields(message: str) -> tuple[str, ...]:
+    """The names of the fields of openOrder or completedOrder, at any version."""
+    return tuple(_names(_LAYOUTS[message]))
+
+
+def _names(layout: tuple[Field, ...]) -> Iterator[str]:
+    for entry in layout:
+        match entry:
+            case str():
+                yield entry
+            case Since() | Before() | When():
+                yield from _names(entry.fields)
 
 
 def _is_plain(text: str) -> bool:
@@ -217,10 +245,10 @@ class _Cursor:
 
     __slots__ = ("_at", "_fields", "_form")
 
-    def __init__(self, fields: Sequence[str], form: OrderForm) -> None:
+    def __init__(self, fields: Sequence[str], form: OrderForm, at: int = 1) -> None:
         self._fields = fields
         self._form = form
-        self._at = 1
+        self._at = at
 
     def take(self, parts: tuple[_Part, ...]) -> None:
         values = self._form.values

@@ -63,7 +63,7 @@ def place(session: Session, request: requests.PlaceOrder, now: datetime) -> None
     else:
         events = exchange.place(order, now)
     refused = next((event.code for event in events if isinstance(event, Refused)), 0)
-    _write_down(session, request, now, modification=changes, refused=refused)
+    write_down(session, request, now, modification=changes, refused=refused)
     if what_if and isinstance(order, Order) and not refused:
         preview = exchange.what_if(order)
         session.send(order_replies.what_if(session.version, order, preview))
@@ -111,7 +111,7 @@ def completed_orders(session: Session, _: requests.CompletedOrders, now: datetim
 
 def executions(session: Session, request: requests.Executions, now: datetime) -> None:
     """Each fill of today (New York) that fits the filter with its commission, then the end."""
-    since = max(_day_start(now), _filter_time(request.time))
+    since = max(_day_start(now), _filter_time(request.time), session.floor.executions_since)
     found = _latest(session.floor.exchange.executions(), lambda row: row[0].time >= since)
     for fill, charge in found:
         if _fits(fill, request):
@@ -165,7 +165,7 @@ def _is_working(session: Session, order_id: int) -> bool:
     return order is not None and not order.finished
 
 
-def _write_down(
+def write_down(
     session: Session,
     request: requests.PlaceOrder,
     now: datetime,
@@ -173,6 +173,7 @@ def _write_down(
     modification: bool,
     refused: int,
 ) -> None:
+    """Note in the ledger that an order came."""
     values = request.form.values
     session.floor.ledger.requests.append(
         ReceivedOrder(

@@ -20,17 +20,22 @@ from types import TracebackType
 from typing import Any, Self
 
 from toolkit.errors import GatewayError
+from toolkit.gateway.account_requests import Books
 from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
-from toolkit.gateway.exchange import Exchange, ExchangeConfig
+from toolkit.gateway.control_port import ControlPort
+from toolkit.gateway.exchange import ExchangeConfig
+from toolkit.gateway.fault_desk import Faults
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.interference import PracticeExchange
 from toolkit.gateway.ledger import Ledger
 from toolkit.gateway.market import QuoteSource, open_market
 from toolkit.gateway.replay import MarketQuote
 from toolkit.gateway.session import Session
+from toolkit.gateway.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +63,15 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        faults: YAML file with what is to go wrong, see :mod:`toolkit.gateway.faults`.
+        control_port: TCP port on this machine for ``toolkit gateway-control``; 0 picks a free one.
+        state: file in which it remembers orders, executions, positions and ids over its own end.
 
     Attributes:
         port: the port it listens on, once started.
         market: sets quotes.
+        faults: what is to go wrong.
+        control: takes commands from other processes; None without a control port.
         ledger: the orders received and fills issued.
     """
 
@@ -81,6 +91,9 @@ class PaperGateway:
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
         universe: Universe | None = None,
+        state: str | Path | None = None,
+        faults: str | Path | None = None,
+        control_port: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -89,20 +102,30 @@ class PaperGateway:
             raise GatewayError("The paper gateway needs an account code, for example DU123456.")
         if speed <= 0:
             raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
+        self.faults = Faults(self)
+        if faults is not None:
+            self.faults.load(faults)
+        self.control = None if control_port is None else ControlPort(self, control_port)
         self.clock = Clock(speed)
+        self._state = None if state is None else State(state)
+        if self._state is not None and self._state.then is not None:
+            self.clock.not_before(self._state.then)
         now = self.clock.now()
         instruments = Universe() if universe is None else universe
         self._source: QuoteSource | None = (
             None if quotes is None else open_market(quotes, instruments, seed, now)
         )
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
-        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
-        exchange = Exchange(instruments, self.accounts, cash, hours, config)
+        run = self._state.run if self._state is not None else None
+        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()) if run is None else run)
+        self.exchange = PracticeExchange(instruments, self.accounts, cash, hours, config)
         pace = timedelta(seconds=speed) if pacing else None
         settings = ApiSettings(read_only, master_client_id, pace)
-        self.floor = Floor(exchange, instruments, self.accounts, now, settings)
+        self.floor = Floor(self.exchange, instruments, self.accounts, now, settings)
+        if self._state is not None:
+            self._remember(self._state, config.run, now)
         self.market = Market(self)
-        self._connections: dict[Session, Connection] = {}
+        self.connections: dict[Session, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
         self._running: asyncio.Task[None] | None = None
@@ -132,6 +155,7 @@ class PaperGateway:
         try:
             self._server = await loop.create_server(lambda: Connection(self), self.host, self.port)
         except OSError as error:
+            self._forget_state()
             raise GatewayError(
                 f"The paper gateway cannot listen on {self.host}:{self.port} "
                 f"({error.strerror}): choose another --port."
@@ -140,18 +164,28 @@ class PaperGateway:
         self._thread_id = threading.get_ident()
         self.port = self._server.sockets[0].getsockname()[1]
         self._running = loop.create_task(self._run(), name="paper gateway market")
+        try:
+            if self.control is not None:
+                await self.control.start()
+            self.faults.begin(loop)
+        except GatewayError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Stop listening and cut off every client. Raises what stopped the market, if it did."""
         if self._server is None or self._running is None:
             return
         self._server.close()
-        for connection in tuple(self._connections.values()):
+        if self.control is not None:
+            await self.control.close()
+        for connection in tuple(self.connections.values()):
             connection.transport.abort()
         self._running.cancel()
         ticking, self._running = self._running, None
         await self._server.wait_closed()
         await self._empty.wait()
+        self._forget_state()
         with suppress(asyncio.CancelledError):
             await ticking
 
@@ -244,14 +278,14 @@ class PaperGateway:
 
     def attach(self, session: Session, connection: Connection) -> None:
         """A client has connected; for its connection."""
-        self._connections[session] = connection
+        self.connections[session] = connection
         self._empty.clear()
 
     def detach(self, session: Session) -> None:
         """A client is gone, and its client id free again; for its connection."""
-        self._connections.pop(session, None)
+        self.connections.pop(session, None)
         self.floor.leave(session)
-        if not self._connections:
+        if not self.connections:
             self._empty.set()
 
     # ---- what happens -------------------------------------------------------------------------
@@ -275,14 +309,31 @@ class PaperGateway:
         else:
             asyncio.run_coroutine_threadsafe(_awaited(batch), self._loop).result()
 
+    def later(self, seconds: float, action: Callable[[datetime], None]) -> None:
+        """Do something on the floor after a while; from the gateway's own thread."""
+
+        def act() -> None:
+            if self._running is not None:
+                self.call(action)
+
+        asyncio.get_running_loop().call_later(seconds, act)
+
+    def roll_back_ids(self, count: int, client_id: int | None = None) -> None:
+        """Make nextValidId fall back by ``count`` for one client or all."""
+        for client in self.exchange.roll_back_ids(count, client_id):
+            if self._state is not None:
+                self._state.note_client(client)
+
     def flush(self) -> None:
         """Send what has collected, one write a client, and see when the exchange is due next."""
+        if self._state is not None:
+            self._state.save(self.exchange, self.ledger, self.clock.now())
         pending = self.floor.pending
         while pending:
             session = pending.pop()
             output = session.take_output()
-            if connection := self._connections.get(session):
-                connection.transport.write(output)
+            if connection := self.connections.get(session):
+                connection.write(output)
         due, before = self.floor.exchange.next_due(self.clock.now()), self._due
         self._due = due
         if due is not None and (before is None or due < before):
@@ -308,6 +359,21 @@ class PaperGateway:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _remember(self, state: State, run: int, now: datetime) -> None:
+        """Be where the file is, and let the time pass that has passed since."""
+        try:
+            state.begin(self.exchange, self.ledger, run, now)
+        except GatewayError:
+            state.close()
+            raise
+        self.floor.note = state.note
+        self.floor.advance(now)
+        self.floor.books = Books(self.exchange, self.accounts, now)
+
+    def _forget_state(self) -> None:
+        if self._state is not None:
+            self._state.close()
 
     def _move_market(self, now: datetime) -> None:
         if self._source is None or self.market.frozen:

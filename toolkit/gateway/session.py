@@ -49,6 +49,7 @@ class Session:
         position_feeds: request id -> positions of one account.
         streams: account values, summaries and profits.
         watches: market data.
+        intercept: asked before each request whether it has been dealt with; None: nobody is.
     """
 
     def __init__(self, floor: Floor) -> None:
@@ -60,6 +61,7 @@ class Session:
         self.position_feeds: dict[int, requests.PositionsMulti] = {}
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
+        self.intercept: Callable[[list[str], datetime], bool] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
         pace = floor.settings.pace
@@ -84,8 +86,8 @@ class Session:
                 if _PACED_BY_US in item.options:
                     self._pacing = None
                 self.send(replies.server_version(self.version, now))
-            else:
-                self._answer(item, now)
+            elif self.intercept is None or not self.intercept(item, now):
+                self.answer(item, now)
 
     def send(self, reply: bytes) -> None:
         """Have a reply sent with the others of this batch."""
@@ -110,7 +112,8 @@ class Session:
         self._output.clear()
         return output
 
-    def _answer(self, fields: list[str], now: datetime) -> None:
+    def answer(self, fields: list[str], now: datetime) -> None:
+        """Answer one request. Raises WireError as :meth:`receive` does."""
         try:
             request = read_request(fields, self.version)
         except WireError as error:
