@@ -23,8 +23,8 @@ from toolkit.gateway.events import (
 )
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.line import Line
-from toolkit.gateway.matching import status_word
 from toolkit.gateway.outcomes import Fill, Moved, Outcome
+from toolkit.gateway.terms import status_word
 from toolkit.gateway.ticks import SCALE, price, quantity
 
 _LIQUIDITY = {"add": 1, "remove": 2}
@@ -85,6 +85,12 @@ class Clearing:
         order, entry = working.order, working.entry
         status = status_word(entry)
         why_held = "trigger" if entry.state is State.UNTRIGGERED else ""
+        if entry.state is State.HELD and entry.transmit:
+            why_held = "child"
+        wanted = quantity(entry.quantity)
+        if wanted != order.quantity:  # reduced by its group
+            order.quantity, order.remaining = wanted, wanted - order.filled
+            working.untold = True
         if working.untold or status != order.status or why_held != order.why_held:
             order.status, order.why_held = status, why_held
             working.untold = False
