@@ -60,6 +60,23 @@ CANNOT_START = 3
     type=click.Choice(["always", "regular"]),
     help="Trade at all hours, or in exchange sessions only.",
 )
+@click.option(
+    "--limit-fill",
+    default="quote",
+    show_default=True,
+    type=click.Choice(["quote", "queue"]),
+    help="What fills a resting limit: quotes that reach it, or prints as well.",
+)
+@click.option(
+    "--commission-plan",
+    default="fixed",
+    show_default=True,
+    type=click.Choice(["fixed", "tiered"]),
+    help="The broker's price list for stocks.",
+)
+@click.option(
+    "--symbols", metavar="FILE", help="A CSV file of what can be traded.  [default: a shipped table]"
+)
 def gateway(**options: Any) -> None:
     """
     Run a paper gateway: a simulated broker for any TWS API client.

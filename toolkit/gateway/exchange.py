@@ -264,10 +264,12 @@ class Exchange:
         outcomes = line.book.quote(bid_units, ask_units, bids, asks, now)
         return self._settle(line, outcomes, now) if outcomes else []
 
-    def trade(self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "") -> list[Event]:
-        """A print of the market."""
+    def trade(
+        self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "", aggressor: str = ""
+    ) -> list[Event]:
+        """A print of the market; ``aggressor`` B or S where it is known who initiated it."""
         line = self._line(con_id)
-        outcomes = line.book.trade(price_units(price), size_of(size), now, cond)
+        outcomes = line.book.trade(price_units(price), size_of(size), now, cond, aggressor)
         if line.holders and not (line.bid and line.ask):
             line.revalue()
         return self._settle(line, outcomes, now) if outcomes else []

@@ -54,6 +54,11 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        limit_fill: ``quote`` (resting limits fill on quotes only) or ``queue`` (on prints too).
+        commission_plan: ``fixed`` or ``tiered``.
+        symbols: a CSV file with what can be traded, see ``Universe.from_csv``; None: the shipped table.
+        universe: what can be traded, when it is not in a file.
+        clock: a clock of one's own, for example a ``ManualClock``; ``speed`` does not apply to it.
 
     Attributes:
         port: the port it listens on, once started.
@@ -73,7 +78,11 @@ class PaperGateway:
         latency_ms: float = 0.0,
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
+        limit_fill: str = "quote",
+        commission_plan: str = "fixed",
+        symbols: str | Path | None = None,
         universe: Universe | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -82,14 +91,19 @@ class PaperGateway:
             raise GatewayError("The paper gateway needs an account code, for example DU123456.")
         if speed <= 0:
             raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
-        self.clock = Clock(speed)
+        self.clock = clock or Clock(speed)
         now = self.clock.now()
-        instruments = Universe() if universe is None else universe
+        instruments = universe or (Universe.from_csv(symbols) if symbols else Universe())
         self._source: QuoteSource | None = (
             None if quotes is None else open_market(quotes, instruments, seed, now)
         )
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
-        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()))
+        config = ExchangeConfig(
+            limit_fill=limit_fill,
+            latency_ms=latency_ms,
+            commission_plan=commission_plan,
+            run=int(now.timestamp()),
+        )
         exchange = Exchange(instruments, self.accounts, cash, hours, config)
         self.floor = Floor(exchange, instruments, self.accounts, now)
         self.market = Market(self)
