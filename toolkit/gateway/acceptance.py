@@ -12,9 +12,11 @@ from decimal import Decimal
 
 from toolkit.gateway.account import Account
 from toolkit.gateway.events import Noticed, Order
+from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.ladder import BookOrder
 from toolkit.gateway.line import Line
 from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Ties
+from toolkit.gateway.margin import rates_of
 from toolkit.gateway.terms import NOT_DIRECTED, check_terms
 from toolkit.gateway.ticks import price_units, size_of
 
@@ -94,9 +96,10 @@ def refuse_terms(entry: BookOrder, rule: Sequence[tuple[int, int]]) -> Refusal |
     return code, _TEXTS[code].format(tif=entry.tif, trigger=entry.trigger, kind=entry.kind)
 
 
-def refuse_funds(account: Account, con_id: int, shares: Decimal, price: Decimal) -> Refusal | None:
+def refuse_funds(account: Account, instrument: Instrument, shares: Decimal, price: Decimal) -> Refusal | None:
     """Initial margin after the trade must not exceed equity, unless the trade reduces it."""
-    needed, _ = account.margin_after(con_id, shares, price)
+    worth = price * instrument.units
+    needed, _ = account.margin_after(instrument.con_id, shares, worth, rates_of(instrument))
     equity = account.net_liquidation
     if needed <= equity or needed <= account.initial_margin:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from toolkit.gateway.account import Account, CommissionMeter
+from toolkit.gateway.account import Account, CommissionMeter, plan_of
 from toolkit.gateway.calendar import NEW_YORK, Hours
 from toolkit.gateway.events import (
     AccountChanged,
@@ -23,6 +23,7 @@ from toolkit.gateway.events import (
 )
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.line import Line
+from toolkit.gateway.margin import rates_of
 from toolkit.gateway.outcomes import Fill, Moved, Outcome
 from toolkit.gateway.terms import status_word
 from toolkit.gateway.ticks import SCALE, price, quantity
@@ -105,8 +106,7 @@ class Clearing:
             order.status = "PreSubmitted"
             events.append(updated(order))
         if working.meter is None:
-            plan = "forex" if instrument.sec_type == "CASH" else self._plan
-            working.meter = CommissionMeter(plan)
+            working.meter = CommissionMeter(plan_of(instrument.sec_type, self._plan))
         meter = working.meter
         fee = meter.add(shares, paid)
         order.filled += shares
@@ -136,11 +136,12 @@ class Clearing:
             order_ref=order.order_ref,
             liquidity=_LIQUIDITY[fill.liquidity],
         )
-        holding, profit = account.fill(instrument.con_id, shares if bought else -shares, paid, fee)
+        signed, worth = shares if bought else -shares, paid * instrument.units
+        holding, profit = account.fill(instrument.con_id, signed, worth, fee, rates_of(instrument))
         line.holders[account.name] = account
         mark = line.mark
         if mark is not None:
-            account.mark(instrument.con_id, mark)
+            account.mark(instrument.con_id, mark * instrument.units)
         charged = CommissionCharged(executed.exec_id, fee, instrument.currency, profit)
         self.executions.append((executed, charged))
         events.append(executed)

@@ -30,7 +30,7 @@ from toolkit.gateway.acceptance import (
     refuse_ties,
     ties_of,
 )
-from toolkit.gateway.account import Account, commission
+from toolkit.gateway.account import Account, commission, plan_of
 from toolkit.gateway.calendar import AlwaysOpen, Hours, RegularHours
 from toolkit.gateway.clearing import Clearing, Working
 from toolkit.gateway.events import (
@@ -49,12 +49,13 @@ from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ladder import BookOrder
 from toolkit.gateway.line import Line
 from toolkit.gateway.links import Links
+from toolkit.gateway.margin import rates_of
 from toolkit.gateway.matching import MatchingConfig
 from toolkit.gateway.outcomes import Outcome
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
 from toolkit.gateway.timetable import Timetable
-from toolkit.gateway.triggers import BID_ASK, LAST
+from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST
 
 ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
@@ -232,9 +233,10 @@ class Exchange:
         entry = book_order(None, order)
         at = expected_price(order, line, entry)
         shares = quantity(entry.quantity)
-        initial, maintenance = account.margin_after(order.instrument.con_id, shares * entry.side, at)
-        plan = "forex" if order.instrument.sec_type == "CASH" else self._plan
-        fee = commission(shares, at, plan)
+        instrument = order.instrument
+        signed, worth = shares * entry.side, at * instrument.units
+        initial, maintenance = account.margin_after(instrument.con_id, signed, worth, rates_of(instrument))
+        fee = commission(shares, at, plan_of(instrument.sec_type, self._plan))
         return MarginPreview(
             account.initial_margin,
             initial,
@@ -349,7 +351,7 @@ class Exchange:
             instrument = self.universe.get(con_id)
             if instrument is None:
                 raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
-            default = BID_ASK if instrument.sec_type == "CASH" else LAST
+            default = DEFAULT_TRIGGER.get(instrument.sec_type, LAST)
             line = Line(instrument, self._matching.book(self._hours, default))
             self._lines[con_id] = line
         return line
@@ -373,7 +375,7 @@ class Exchange:
             return refusal
         shares = quantity(entry.remaining) * entry.side
         at = expected_price(order, line, entry)
-        return refuse_funds(account, line.instrument.con_id, shares, at)
+        return refuse_funds(account, line.instrument, shares, at)
 
     def _cancel(self, working: Working, now: datetime) -> list[Event]:
         return self._settle(working.line, working.line.book.cancel(working.entry, now), now)

@@ -77,13 +77,16 @@ class Character(msgspec.Struct, frozen=True):
 # at one tick with much size; names above about 100 USD at two to four ticks with few round lots.
 ONE_TICK = Character((0.985, 0.995, 1.0), 2_000, 0.9, 1.0, 0.6)
 WIDE = Character((0.06, 0.28, 0.53, 0.70, 0.80, 0.87, 0.92, 0.95, 0.98, 1.0), 200, 0.6, 1.5, 0.6)
+FUTURE = Character((0.97, 0.99, 1.0), 40, 0.8, 1.5, 0.6)
+OPTION = Character((0.30, 0.60, 0.80, 0.92, 1.0), 30, 0.8, 0.2, 0.05)
 FOREX = Character((0.55, 0.90, 1.0), 1_000_000, 0.5, 1.5, 0.0)
 
 
 def character(instrument: Instrument) -> Character:
     """The kind of market that an instrument has."""
-    if instrument.sec_type == "CASH":
-        return FOREX
+    by_type = {"CASH": FOREX, "FUT": FUTURE, "OPT": OPTION}.get(instrument.sec_type)
+    if by_type is not None:
+        return by_type
     if instrument.reference_price < 100 or instrument.stock_type == "ETF":
         return ONE_TICK
     return WIDE
@@ -106,7 +109,7 @@ class SyntheticSymbol:
         self._random = random.Random(f"{seed}/{instrument.con_id}")  # noqa: S311 - not for secrets
         self._character = character(instrument)
         self._rule = [(price_units(edge), price_units(step)) for edge, step in instrument.increments]
-        self._lot = 1_000 if instrument.sec_type == "CASH" else 100
+        self._lot = {"CASH": 1_000, "FUT": 1, "OPT": 1}.get(instrument.sec_type, 100)
         self._fair = float(price_units(instrument.reference_price))
         self._bids, self._asks = self._size(), self._size()
         self.quote = self._stand()

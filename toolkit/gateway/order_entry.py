@@ -44,6 +44,11 @@ def understand(
         currency=values["currency"],
         primary_exchange=values["primaryExchange"],
         local_symbol=values["localSymbol"],
+        expiry=values["expiry"],
+        strike=decimal(values["strike"], "strike"),
+        right=values["right"],
+        multiplier=values["multiplier"],
+        trading_class=values["tradingClass"],
     )
     if not found:
         return refused(200, "No security definition has been found for the request")
@@ -56,6 +61,8 @@ def understand(
     if values["action"] not in {"BUY", "SELL"}:
         return refused(201, f"Order rejected - reason:Invalid action '{values['action']}'")
     (instrument,) = found
+    if instrument.currency != "USD":
+        return refused(201, f"Order rejected - reason:Trading in {instrument.currency} is not simulated here")
     trails = values["orderType"] == "TRAIL"
     stop = "trailStopPrice" if trails else "auxPrice"
     return Order(

@@ -124,9 +124,9 @@ def _stream(path: Path) -> Iterator[TextIO]:
 
 
 def _con_id(symbol: str, path: Path, universe: Universe) -> int:
-    found = universe.find(symbol=symbol)
-    if len(found) == 1:
-        return found[0].con_id
+    found = universe.named(symbol)
+    if found is not None:
+        return found.con_id
     raise GatewayError(
         f"The quotes file {path} is for {symbol or 'no symbol'}, which the gateway does not trade; "
         f"name one that it does, as in AAPL={path.name}, or add a symbol column."

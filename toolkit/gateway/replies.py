@@ -59,9 +59,9 @@ def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes
             str(req_id),
             instrument.symbol,
             instrument.sec_type,
-            "",  # lastTradeDate
-            "0",  # strike
-            "",  # right
+            instrument.expiry,  # lastTradeDate
+            number(instrument.strike),
+            instrument.right,
             instrument.exchange,
             instrument.currency,
             instrument.local_symbol,
@@ -74,10 +74,10 @@ def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes
             EVERY_ORDER_TYPE,
             instrument.valid_exchanges,
             str(instrument.price_magnifier),
-            "0",  # underConId
+            str(instrument.under_con_id),
             plain(instrument.long_name),
             instrument.primary_exchange,
-            "",  # contractMonth
+            instrument.contract_month,
             "",  # industry
             instrument.category,
             "",  # subcategory
@@ -91,7 +91,7 @@ def contract_details(version: int, req_id: int, instrument: Instrument) -> bytes
             "",  # underSymbol
             "",  # underSecType
             _market_rules(instrument),
-            "",  # realExpirationDate
+            instrument.expiry,  # realExpirationDate
             instrument.stock_type,
             *((number(instrument.size_increment),) if version == 163 else ()),
             *(_sizes(instrument) if version >= 164 else ()),
@@ -196,9 +196,9 @@ def contract_fields(instrument: Instrument, exchange: str) -> tuple[str, ...]:
         str(instrument.con_id),
         instrument.symbol,
         instrument.sec_type,
-        "",  # expiry
-        "0",  # strike
-        "",  # right
+        instrument.expiry,
+        number(instrument.strike),
+        instrument.right,
         instrument.multiplier,
         exchange,
         instrument.currency,

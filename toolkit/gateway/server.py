@@ -23,6 +23,7 @@ from toolkit.errors import GatewayError
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
+from toolkit.gateway.derivatives import universe_of
 from toolkit.gateway.exchange import Exchange, ExchangeConfig
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.instruments import Universe
@@ -93,7 +94,7 @@ class PaperGateway:
             raise GatewayError(f"The speed of the paper gateway must be above 0, not {speed}.")
         self.clock = clock or Clock(speed)
         now = self.clock.now()
-        instruments = universe or (Universe.from_csv(symbols) if symbols else Universe())
+        instruments = universe or (Universe.from_csv(symbols) if symbols else universe_of(now.date()))
         self._source: QuoteSource | None = (
             None if quotes is None else open_market(quotes, instruments, seed, now)
         )

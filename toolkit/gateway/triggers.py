@@ -8,6 +8,7 @@ from toolkit.gateway.ladder import BookOrder, Ladder, State
 from toolkit.gateway.ticks import Size
 
 DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT = 1, 2, 3, 4, 8
+DEFAULT_TRIGGER = {"CASH": BID_ASK, "OPT": DOUBLE_BID_ASK}  # all others: LAST
 METHODS = frozenset({0, DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT})
 
 
