@@ -36,7 +36,7 @@ CANNOT_START = 3
     default="synthetic",
     show_default=True,
     metavar="synthetic|FILE",
-    help="Synthetic quotes, or a CSV file to replay.",
+    help="Synthetic quotes, or a CSV or Parquet file to replay.",
 )
 @click.option("--seed", default=1, show_default=True, help="Seed of the synthetic quotes.")
 @click.option(
