@@ -143,7 +143,7 @@ class TestOrderLife:
 
 class TestRefusals:
     @pytest.mark.parametrize(("order", "code"), [
-        (make(order_type="TRAIL"), 387), (make(quantity=0), 434), (make(quantity="1.5"), 10243),
+        (make(order_type="MIT"), 387), (make(quantity=0), 434), (make(quantity="1.5"), 10243),
         (limit(price="189.001"), 110), (make(account="DU9"), 201), (make(tif="GTX"), 201),
         (make(action="SSHORT"), 201), (make(quantity=20_000), 201),
         (make(quantity=20_000, action="SELL"), 201), (make(order_id=0), 103),

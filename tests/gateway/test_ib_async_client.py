@@ -13,6 +13,7 @@ from ib_async import (
     Forex,
     LimitOrder,
     MarketOrder,
+    Order,
     RequestError,
     Stock,
     StopOrder,
@@ -395,5 +396,43 @@ def test_two_hundred_orders_at_once_are_all_filled_exactly_once():
             await until(lambda: all(trade.isDone() for trade in trades))
             assert len(ib.fills()) == len(gateway.ledger.fills) == len(gateway.ledger.orders) == 200
             await until(lambda: ib.positions()[0].position == gateway.ledger.position("AAPL") == 200)
+
+    with_gateway(test)
+
+
+def test_a_bracket_of_ib_async_enters_and_its_profit_cancels_its_stop():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            stock = await apple(ib)
+            entry, profit, loss = (
+                ib.placeOrder(stock, order)
+                for order in ib.bracketOrder("BUY", 100, 150.02, 151, 149, tif="DAY")
+            )
+            await until(lambda: loss.orderStatus.whyHeld == "trigger")
+            assert (entry.orderStatus.status, profit.orderStatus.status) == ("Filled", "Submitted")
+            assert (loss.orderStatus.status, loss.orderStatus.parentId) == (
+                "PreSubmitted",
+                entry.order.orderId,
+            )
+            gateway.market.set_quote("AAPL", 151, 151.02, 40, 400)
+            await until(lambda: profit.filled() == 40 and loss.remaining() == 60)
+            gateway.market.set_quote("AAPL", 151.01, 151.03, 400, 400)
+            await until(lambda: profit.isDone() and loss.isDone())
+            assert (profit.orderStatus.status, loss.orderStatus.status) == ("Filled", "Cancelled")
+
+    with_gateway(test)
+
+
+def test_a_trailing_stop_fires_when_the_price_falls_back():
+    async def test(gateway: PaperGateway) -> None:
+        async with connected(gateway) as ib:
+            gateway.market.trade("AAPL", 150, 100)
+            order = Order(action="SELL", totalQuantity=10, orderType="TRAIL", auxPrice=0.25, tif="DAY")
+            trade = ib.placeOrder(await apple(ib), order)
+            await until(lambda: trade.orderStatus.whyHeld == "trigger")
+            gateway.market.trade("AAPL", "150.20", 100)
+            gateway.market.trade("AAPL", "149.95", 100)
+            await until(trade.isDone)
+            assert trade.fills[0].execution.price == 150
 
     with_gateway(test)

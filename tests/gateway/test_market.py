@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,3 +177,32 @@ def test_rows_out_of_order_are_refused_when_they_come(tmp_path):
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(GatewayError, match="cannot be read"):
         open_market(tmp_path / "none.csv", UNIVERSE, 1, START)
+
+
+def test_a_parquet_file_replays_as_its_csv_does(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = pd.DataFrame(
+        {
+            "ts_utc": ["2024-01-03T15:00:00Z", "2024-01-03T15:00:01.500Z"],
+            "bid": [10.0, 10.01], "ask": [10.02, None], "bid_size": [100, 200], "ask_size": [300, 400],
+        }
+    )  # fmt: skip
+    rows.to_csv(tmp_path / "quotes_F_20240103.csv", index=False)
+    rows.assign(ts_utc=pd.to_datetime(rows.ts_utc, utc=True, format="ISO8601")).to_parquet(
+        tmp_path / "quotes_F_20240103.parquet"
+    )
+    plain, parquet = (
+        list(
+            Replay.open(str(tmp_path / f"quotes_F_20240103.{kind}"), UNIVERSE, START).quotes_until(after(60))
+        )
+        for kind in ("csv", "parquet")
+    )
+    assert len(plain) == 2
+    assert plain == parquet
+
+
+def test_a_parquet_file_that_is_none_is_one_sentence(tmp_path):
+    path = tmp_path / "quotes_F_20240103.parquet"
+    path.write_text("no parquet")
+    with pytest.raises(GatewayError, match="cannot be read"):
+        Replay.open(str(path), UNIVERSE, START)

@@ -173,7 +173,7 @@ class TestR12Increments:
         assert final([stop(at(1), 10.001)])["error"] == 110
 
     @pytest.mark.parametrize(("terms", "code"), [
-        ({"order_type": "TRAIL"}, 387), ({"qty": 0}, 434), ({"qty": 1.5}, 10243),
+        ({"order_type": "MIT"}, 387), ({"qty": 0}, 434), ({"qty": 1.5}, 10243),
         ({"tif": "GTX"}, 201), ({"trigger_method": 9}, 201),
     ])  # fmt: skip
     def test_other_refusals_carry_the_brokers_code(self, terms, code):

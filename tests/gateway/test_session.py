@@ -138,8 +138,7 @@ def test_a_refused_change_comes_as_a_warning_and_the_order_lives_on(client, bad)
         (MarketOrder("BUY", 100, account="DU999"), AAPL, 201),
         (MarketOrder("BUY", 10_000_000), AAPL, 201),
         (MarketOrder("HOLD", 1), AAPL, 201),
-        (MarketOrder("BUY", 1, parentId=3), AAPL, 201),
-        (MarketOrder("BUY", 1, transmit=False), AAPL, 201),
+        (MarketOrder("BUY", 1, parentId=3), AAPL, 10006),
         (LimitOrder("BUY", 1, 1, allOrNone=True), AAPL, 201),
     ],
 )

@@ -12,9 +12,12 @@ from decimal import Decimal
 
 from toolkit.gateway.account import Account
 from toolkit.gateway.events import Noticed, Order
+from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.ladder import BookOrder
 from toolkit.gateway.line import Line
-from toolkit.gateway.matching import NOT_DIRECTED, check_terms
+from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Ties
+from toolkit.gateway.margin import rates_of
+from toolkit.gateway.terms import NOT_DIRECTED, check_terms
 from toolkit.gateway.ticks import price_units, size_of
 
 Refusal = tuple[int, str]
@@ -28,6 +31,9 @@ CHANGEABLE = (  # what a modification may touch
     "outside_rth",
     "exchange",
     "trigger_method",
+    "trail_amount",
+    "trail_percent",
+    "transmit",
     "order_ref",
     "raw",
 )
@@ -35,7 +41,8 @@ CHANGEABLE = (  # what a modification may touch
 DUPLICATE: Refusal = (103, "Duplicate order id")
 _TEXTS = {
     110: "The price does not conform to the minimum price variation for this contract.",
-    201: "Order rejected - reason:Time in force {tif} or trigger method {trigger} is not supported.",
+    201: "Order rejected - reason:Time in force {tif}, trigger method {trigger} or trailing distance is not "
+    "supported for order type {kind}.",
     387: "Unsupported order type for this exchange and security type: {kind}.",
     434: "The order size cannot be zero.",
     10243: "Fractional-sized order cannot be placed via API.",
@@ -51,13 +58,34 @@ def book_order(owner: object, order: Order) -> BookOrder:
         1 if order.action == "BUY" else -1,
         kind,
         size_of(order.quantity),
-        price_units(order.limit_price) if "LMT" in kind else 0,
-        price_units(order.stop_price) if kind.startswith("STP") else 0,
+        price_units(order.limit_price) if kind in ("LMT", "STP LMT", "LOC") else 0,
+        price_units(order.stop_price) if kind in ("STP", "STP LMT", "TRAIL") else 0,
         order.tif,
         extended=order.outside_rth,
         directed=order.exchange not in NOT_DIRECTED,
         trigger=order.trigger_method,
+        trail=price_units(order.trail_amount) if kind == "TRAIL" else 0,
+        trail_percent=price_units(order.trail_percent) if kind == "TRAIL" else 0,
     )
+
+
+def ties_of(order: Order) -> Ties:
+    """What the order depends on."""
+    return Ties(
+        (order.client_id, order.parent_id) if order.parent_id else None,
+        (order.account, order.oca_group) if order.oca_group else None,
+        order.oca_type if order.oca_group else 0,
+        order.transmit,
+    )
+
+
+def refuse_ties(order: Order, parent: Order | None) -> Refusal | None:
+    """What is wrong with its parent or its group."""
+    if order.parent_id and (parent is None or parent.status == "Cancelled"):
+        return MISSING_PARENT, "Missing parent order."
+    if order.oca_type not in GROUP_KINDS:
+        return 201, f"Order rejected - reason:OCA type {order.oca_type} is not supported; use 1, 2 or 3."
+    return None
 
 
 def refuse_terms(entry: BookOrder, rule: Sequence[tuple[int, int]]) -> Refusal | None:
@@ -68,9 +96,10 @@ def refuse_terms(entry: BookOrder, rule: Sequence[tuple[int, int]]) -> Refusal |
     return code, _TEXTS[code].format(tif=entry.tif, trigger=entry.trigger, kind=entry.kind)
 
 
-def refuse_funds(account: Account, con_id: int, shares: Decimal, price: Decimal) -> Refusal | None:
+def refuse_funds(account: Account, instrument: Instrument, shares: Decimal, price: Decimal) -> Refusal | None:
     """Initial margin after the trade must not exceed equity, unless the trade reduces it."""
-    needed, _ = account.margin_after(con_id, shares, price)
+    worth = price * instrument.units
+    needed, _ = account.margin_after(instrument.con_id, shares, worth, rates_of(instrument))
     equity = account.net_liquidation
     if needed <= equity or needed <= account.initial_margin:
         return None
@@ -119,9 +148,9 @@ def refuse_gone(order_id: int, order: Order | None, verb: str) -> Refusal:
 
 def expected_price(order: Order, line: Line, entry: BookOrder) -> Decimal:
     """What a share of the order will cost about: its limit, its stop, or the current quote."""
-    if "LMT" in order.order_type and order.limit_price is not None:
+    if entry.has_limit and order.limit_price is not None:
         return order.limit_price
-    if entry.is_stop and order.stop_price is not None:
+    if entry.is_stop and order.stop_price is not None and entry.kind != "TRAIL":
         return order.stop_price
     return line.taking_price(entry.side)
 

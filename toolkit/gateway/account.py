@@ -14,15 +14,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from toolkit.errors import ConfigError
+from toolkit.gateway.margin import STOCK, Rates
 
 ZERO = Decimal(0)
-INITIAL_MARGIN = Decimal("0.5")
-MAINTENANCE_LONG = Decimal("0.25")
-MAINTENANCE_SHORT = Decimal("0.30")
 _COST_UNIT = Decimal("0.00000001")
 
 PER_SHARE = Decimal("0.005")
 MINIMUM = {"fixed": Decimal("1.00"), "tiered": Decimal("0.35"), "forex": Decimal("2.00")}
+PER_CONTRACT = {"futures": (Decimal("0.85"), ZERO), "options": (Decimal("0.65"), Decimal("1.00"))}
 FOREX_RATE = Decimal("0.00002")  # of the value
 CAP = Decimal("0.01")  # of the order's value; where both apply it beats the minimum
 TIERS = (  # shares up to, USD per share; counted per order here, per month at the broker
@@ -43,10 +42,11 @@ def commission(quantity: Number, price: Number, plan: str = "fixed") -> Decimal:
     Fixed: 0.005 per share, at least 1.00, at most 1 % of the value; tiered: 0.0035 down to 0.0005
     per share, at least 0.35, same cap (exchange and regulatory fees are not included). Source: the
     broker's published schedule of US stock commissions. Forex: 0.2 basis points of the value, at
-    least 2.00.
+    least 2.00. Futures 0.85 a contract, options 0.65 a contract and at least 1.00 (both from memory,
+    without the exchanges' own fees).
 
     Raises:
-        ConfigError: for a plan other than ``fixed``, ``tiered`` and ``forex``.
+        ConfigError: for a plan other than ``fixed``, ``tiered``, ``forex``, ``futures``, ``options``.
     """
     shares = abs(_decimal(quantity))
     return _order_commission(shares, shares * _decimal(price), plan)
@@ -62,10 +62,15 @@ def commission_increments(fills: Iterable[Any], plan: str = "fixed") -> list[Dec
     Args:
         fills: in order, each a (quantity, price) pair, or a mapping with ``qty`` or ``quantity``
             (shares) and ``price`` (USD).
-        plan: ``fixed``, ``tiered`` or ``forex``.
+        plan: as in :func:`commission`.
     """
     meter = CommissionMeter(plan)
     return [meter.add(*_quantity_and_price(fill)) for fill in fills]
+
+
+def plan_of(sec_type: str, stocks: str) -> str:
+    """The plan that applies to a kind of instrument, given the one for stocks."""
+    return {"CASH": "forex", "FUT": "futures", "OPT": "options"}.get(sec_type, stocks)
 
 
 class CommissionMeter:
@@ -92,9 +97,10 @@ class CommissionMeter:
 class Holding:
     """One instrument in one account: signed shares, their total cost, and their mark."""
 
-    __slots__ = ("cost", "mark", "position", "realized")
+    __slots__ = ("cost", "mark", "position", "rates", "realized")
 
-    def __init__(self) -> None:
+    def __init__(self, rates: Rates = STOCK) -> None:
+        self.rates = rates
         self.position = ZERO
         self.cost = ZERO  # signed; commissions included
         self.mark = ZERO
@@ -127,7 +133,17 @@ class Account:
         cash: opening cash.
     """
 
-    __slots__ = ("_gross", "_long", "_value", "cash", "holdings", "name", "opening_cash", "realized")
+    __slots__ = (
+        "_gross",
+        "_initial",
+        "_keep",
+        "_value",
+        "cash",
+        "holdings",
+        "name",
+        "opening_cash",
+        "realized",
+    )
 
     def __init__(self, name: str, cash: Decimal) -> None:
         self.name = name
@@ -137,10 +153,11 @@ class Account:
         self.holdings: dict[int, Holding] = {}
         self._value = ZERO  # of all positions at their marks
         self._gross = ZERO  # the same, without signs
-        self._long = ZERO  # the long part of it
+        self._initial = ZERO
+        self._keep = ZERO
 
     def fill(
-        self, con_id: int, shares: Decimal, price: Decimal, fee: Decimal
+        self, con_id: int, shares: Decimal, price: Decimal, fee: Decimal, rates: Rates = STOCK
     ) -> tuple[Holding, Decimal | None]:
         """
         Book a trade.
@@ -148,8 +165,9 @@ class Account:
         Args:
             con_id: what was traded.
             shares: bought (positive) or sold (negative).
-            price: USD per share.
+            price: USD per share, or per contract (the multiplier included).
             fee: commission in USD.
+            rates: of margin, for an instrument that is new to the account.
 
         Returns:
             The holding, and the profit that closing shares realised (commissions of both sides
@@ -157,7 +175,7 @@ class Account:
         """
         holding = self.holdings.get(con_id)
         if holding is None:
-            holding = self.holdings[con_id] = Holding()
+            holding = self.holdings[con_id] = Holding(rates)
         if not holding.mark:
             holding.mark = price
         self._weigh(holding, -1)
@@ -224,12 +242,12 @@ class Account:
     @property
     def initial_margin(self) -> Decimal:
         """What the positions would need to be opened now."""
-        return self._gross * INITIAL_MARGIN
+        return self._initial
 
     @property
     def maintenance_margin(self) -> Decimal:
         """What they need to be kept."""
-        return self._long * MAINTENANCE_LONG + (self._gross - self._long) * MAINTENANCE_SHORT
+        return self._keep
 
     @property
     def available_funds(self) -> Decimal:
@@ -241,27 +259,27 @@ class Account:
         """Cushion above the maintenance margin."""
         return self.net_liquidation - self.maintenance_margin
 
-    def margin_after(self, con_id: int, shares: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+    def margin_after(
+        self, con_id: int, shares: Decimal, price: Decimal, rates: Rates = STOCK
+    ) -> tuple[Decimal, Decimal]:
         """Initial and maintenance margin if ``shares`` (signed) traded at ``price``, in USD."""
-        now = self.position(con_id)
         holding = self.holdings.get(con_id)
-        value_now = holding.market_value if holding else ZERO
-        value_then = (now + shares) * price
-        gross = self._gross - abs(value_now) + abs(value_then)
-        long = self._long - max(value_now, ZERO) + max(value_then, ZERO)
-        keep = long * MAINTENANCE_LONG + (gross - long) * MAINTENANCE_SHORT
-        return gross * INITIAL_MARGIN, keep
+        initial_now, keep_now = (
+            rates.needed(holding.position, holding.market_value) if holding else (ZERO, ZERO)
+        )
+        position = self.position(con_id) + shares
+        initial, keep = rates.needed(position, position * price)
+        return self._initial - initial_now + initial, self._keep - keep_now + keep
 
     def _weigh(self, holding: Holding, sign: int) -> None:
         value = holding.position * holding.mark * sign
         if not value:
             return
         self._value += value
-        if holding.position > 0:
-            self._gross += value
-            self._long += value
-        else:
-            self._gross -= value
+        self._gross += value if holding.position > 0 else -value
+        initial, keep = holding.rates.needed(holding.position, holding.market_value)
+        self._initial += sign * initial
+        self._keep += sign * keep
 
 
 def _order_commission(shares: Decimal, value: Decimal, plan: str) -> Decimal:
@@ -274,6 +292,9 @@ def _order_commission(shares: Decimal, value: Decimal, plan: str) -> Decimal:
                 break
             per_share += (min(shares, up_to) - below) * rate
             below = up_to
+    elif plan in PER_CONTRACT:
+        per_contract, least = PER_CONTRACT[plan]
+        return max(shares * per_contract, least)
     elif plan == "forex":
         return max(value * FOREX_RATE, MINIMUM[plan])
     else:

@@ -12,11 +12,13 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from toolkit.gateway.calendar import Hours, Phase
+from toolkit.gateway.expiries import Expiries
 from toolkit.gateway.ladder import MARKET_KEY, BookOrder, State
 from toolkit.gateway.outcomes import Fill, Moved, Outcome
 from toolkit.gateway.sides import Side
 from toolkit.gateway.ticks import Size
 from toolkit.gateway.triggers import LAST, Triggers
+from toolkit.gateway.waiting import WaitingRoom, may_trade
 
 IMMEDIATE = frozenset({"IOC", "FOK"})
 NOT_LAST = frozenset("IZUWCNH")  # R7: conditions that never set the last price; I is the odd lot
@@ -35,7 +37,8 @@ class Book:
 
     __slots__ = (
         "_buy", "_crossed", "_expiries", "_flight", "_hours", "_latency", "_next", "_out",
-        "_phase", "_phase_end", "_queue", "_sell", "_seq", "_triggers", "_waiting", "last_print",
+        "_phase", "_phase_end", "_queue", "_regular_last", "_sell", "_seq", "_triggers", "_waiting",
+        "last_print",
     )  # fmt: skip
 
     def __init__(
@@ -52,13 +55,14 @@ class Book:
         self._buy, self._sell = Side(1), Side(-1)
         self._crossed = False
         self._triggers = Triggers(default_trigger)
-        self._waiting: dict[bool, dict[BookOrder, None]] = {False: {}, True: {}}  # by extended
+        self._waiting = WaitingRoom()
         self._flight: deque[BookOrder] = deque()
-        self._expiries: dict[datetime, dict[BookOrder, None]] = {}
+        self._expiries = Expiries()
         self._phase = Phase.CLOSED
         self._phase_end: datetime | None = None
         self._next: datetime | None = None  # nothing happens by itself before this
         self._seq = 0
+        self._regular_last = 0  # last price of the current session
         self._out: list[Outcome] = []
         self.last_print: tuple[int, Size, datetime, str] | None = None  # eligible as last price
 
@@ -80,7 +84,7 @@ class Book:
         if self._queue:
             buy.see_queue()
             sell.see_queue()
-        arrivals = self._released() if self._waiting[False] or self._waiting[True] else []
+        arrivals = self._waiting.release(self._phase) if self._waiting else []
         if self._triggers.count:
             fired = self._triggers.on_quote(
                 sell.price,
@@ -103,10 +107,13 @@ class Book:
         if self._next is None or now >= self._next:
             self._roll(now, inclusive=False)
         if self._queue:
-            self._print_through(self._buy, price, size, now, own_side=aggressor == "B")
-            self._print_through(self._sell, price, size, now, own_side=aggressor == "S")
+            for side, initiator in ((self._buy, "B"), (self._sell, "S")):
+                for order, quantity in side.reached_by(price, size, own_side=aggressor == initiator):
+                    self._fill(order, quantity, order.limit, "add", now)
         if not NOT_LAST.intersection(cond) and self._near_quote(price):
             self.last_print = (price, size, now, cond)
+            if self._phase is Phase.REGULAR and "T" not in cond:
+                self._regular_last = price
             fired = self._triggers.on_print(price, size, extended_only="T" in cond)
             if fired:
                 self._arrive(fired, now)
@@ -121,11 +128,8 @@ class Book:
     @property
     def next_due(self) -> datetime | None:
         """When :meth:`advance` next has something to do with an order; None when never."""
-        day_end = min(self._expiries, default=None)
-        landing = self.landing
-        if day_end is None or landing is None:
-            return day_end or landing
-        return min(day_end, landing)
+        moments = (self._expiries.first(), self.landing)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     @property
     def landing(self) -> datetime | None:
@@ -154,6 +158,21 @@ class Book:
             self._end(order, now, reason)
         return self._take_out()
 
+    def release(self, order: BookOrder, now: datetime) -> list[Outcome]:
+        """Send a held order; the broker holds it near the market, so it is live at once."""
+        self._roll(now, inclusive=True)
+        self._seq += 1
+        order.seq = self._seq
+        self._go_live(order, now)
+        return self._take_out()
+
+    def reduce(self, order: BookOrder, remaining: Size, now: datetime) -> list[Outcome]:
+        """Leave no more than that of an unfinished order, because its group has traded."""
+        self._roll(now, inclusive=True)
+        if order.state < State.FILLED:
+            self._give_way(order, remaining, now)
+        return self._take_out()
+
     def modify(self, order: BookOrder, wanted: BookOrder, now: datetime) -> list[Outcome]:
         """
         Give an unfinished order the terms of ``wanted``, at once (R13).
@@ -171,8 +190,11 @@ class Book:
             self._out.append(Moved(order, now, State.FILLED))
         elif order.state is State.IN_FLIGHT:
             order.take_terms(wanted)
+        elif order.state is State.HELD:
+            order.take_terms(wanted)
+            self._out.append(Moved(order, now, State.HELD))
         elif wanted.same_place(order):
-            self._forget_expiry(order)
+            self._expiries.remove(order)
             order.take_terms(wanted)
             self._remember_expiry(order, now)
             self._out.append(Moved(order, now, order.state))
@@ -196,7 +218,10 @@ class Book:
 
     def _go_live(self, order: BookOrder, now: datetime) -> None:
         self._remember_expiry(order, now)
-        if self._tradable(order):
+        if order.for_close:
+            order.state = State.CLOSING
+            self._out.append(Moved(order, now, State.CLOSING))
+        elif self._tradable(order):
             if order.tif == "OPG" and self._hours.has_opening:
                 self._end(order, now, "the opening has passed")
             else:
@@ -204,27 +229,17 @@ class Book:
         elif order.tif in IMMEDIATE:
             self._end(order, now, "the market is closed")
         else:
-            order.state = State.WAITING
-            self._waiting[order.extended][order] = None
+            self._waiting.add(order)
             self._out.append(Moved(order, now, State.WAITING))
-
-    def _released(self) -> list[BookOrder]:
-        """Orders whose session has come, oldest first; they wait no longer."""
-        released: list[BookOrder] = []
-        for extended, group in self._waiting.items():
-            if self._phase is Phase.REGULAR or (self._phase is Phase.EXTENDED and extended):
-                released += group
-                group.clear()
-        for order in released:
-            order.state = State.IN_FLIGHT
-        released.sort(key=lambda order: order.seq)
-        return released
 
     def _arrive(self, orders: list[BookOrder], now: datetime) -> None:
         """Let orders meet the standing quote together: by price, then by time (R11)."""
         before = len(self._out)
+        bid, ask = self._sell.price, self._buy.price
         for order in orders:
-            if order.is_stop and not order.triggered and not self._triggers.add(order):
+            if order.state is State.CANCELLED:  # its group has traded
+                continue
+            if order.is_stop and not order.triggered and not self._triggers.add(order, bid, ask):
                 self._out.append(Moved(order, now, State.UNTRIGGERED))
             else:
                 self._enter(order, now)
@@ -273,6 +288,7 @@ class Book:
                 self._fill(order, quantity, order.limit, "add", now)
 
     def _fill(self, order: BookOrder, quantity: Size, price: int, liquidity: str, now: datetime) -> None:
+        before = order.remaining
         order.filled += quantity
         self._out.append(Fill(order, now, quantity, price, liquidity))
         if order.filled == order.quantity:
@@ -280,26 +296,24 @@ class Book:
             order.state = State.FILLED
         elif order.directed and order.at_market:
             self._end(order, now, "an exchange-directed market order does not wait for the rest")
+        if order.group is not None:
+            for other, remaining in order.group.filled(order, int(before), self):
+                self._give_way(other, remaining, now)
 
-    def _print_through(self, side: Side, price: int, size: Size, now: datetime, *, own_side: bool) -> None:
-        """Fill resting orders from a print (R5q)."""
-        reach = -side.sign * price
-        left = size
-        for order in side.ladder.up_to(reach):
-            if order.at_market or order.taking:
-                continue
-            free = left
-            if order.key == reach:
-                if own_side or order.ahead is None:
-                    continue
-                free = left - order.ahead
-                order.ahead = max(0, order.ahead - left)
-            if free > 0:
-                quantity = min(free, order.remaining)
-                left -= quantity
-                self._fill(order, quantity, order.limit, "add", now)
-                if not left:
-                    return
+    def _give_way(self, order: BookOrder, remaining: Size, now: datetime) -> None:
+        if remaining <= 0:
+            self._end(order, now, "another order of its group has traded")
+        else:
+            order.quantity = order.filled + remaining
+            self._out.append(Moved(order, now, order.state))
+
+    def _close(self, order: BookOrder, now: datetime) -> None:
+        """Trade an order for the close in full at the last price of the session, or end it."""
+        at = self._regular_last or (self._buy if order.side > 0 else self._sell).price
+        if at and (not order.has_limit or order.side * at <= order.side * order.limit):
+            self._fill(order, order.remaining, at, "remove", now)
+        else:
+            self._end(order, now, "the close did not reach its limit" if at else "there was no close")
 
     def _near_quote(self, price: int) -> bool:
         bid, ask = self._sell.price, self._buy.price
@@ -320,7 +334,8 @@ class Book:
         if self._phase_end is None:
             self._phase, self._phase_end = self._hours.phase(now)
         while True:
-            edge = min([self._phase_end, *self._expiries])
+            day_end = self._expiries.first()
+            edge = self._phase_end if day_end is None else min(self._phase_end, day_end)
             if self._flight:
                 order = self._flight[0]
                 live_at = order.live_at
@@ -335,35 +350,30 @@ class Book:
         self._next = min(edge, self._flight[0].live_at) if self._flight else edge
 
     def _pass_edge(self, edge: datetime) -> None:
-        for order in list(self._expiries.get(edge, ())):
-            self._end(order, edge, "the trading day is over")
+        for order in self._expiries.at(edge):
+            if order.for_close and order.state is State.CLOSING:
+                self._close(order, edge)
+            elif order.state < State.FILLED:
+                self._end(order, edge, "the trading day is over")
         if edge == self._phase_end:
+            self._regular_last = 0
             self._phase, self._phase_end = self._hours.phase(edge)
             for order in [*self._buy.ladder, *self._sell.ladder, *self._triggers]:
                 if not self._tradable(order):
                     self._detach(order)
                     self._remember_expiry(order, edge)
-                    order.state = State.WAITING
-                    self._waiting[order.extended][order] = None
+                    self._waiting.add(order)
                     self._out.append(Moved(order, edge, State.WAITING))
 
     def _tradable(self, order: BookOrder) -> bool:
-        return self._phase is Phase.REGULAR or (self._phase is Phase.EXTENDED and order.extended)
+        return may_trade(self._phase, extended=order.extended)
 
     def _remember_expiry(self, order: BookOrder, now: datetime) -> None:
-        if order.tif in ("DAY", "OPG"):
-            order.expires = self._hours.day_end(now, extended=order.extended)
-            self._expiries.setdefault(order.expires, {})[order] = None
-            if self._next is not None and order.expires < self._next:
-                self._next = order.expires
-
-    def _forget_expiry(self, order: BookOrder) -> None:
-        if order.expires is not None:
-            group = self._expiries[order.expires]
-            del group[order]
-            if not group:
-                del self._expiries[order.expires]
-            order.expires = None
+        if order.tif in ("DAY", "OPG") or order.for_close:
+            end = self._hours.day_end(now, extended=order.extended)
+            self._expiries.add(order, end)
+            if self._next is not None and end < self._next:
+                self._next = end
 
     # ---- leaving -----------------------------------------------------------------------------
 
@@ -374,7 +384,7 @@ class Book:
 
     def _detach(self, order: BookOrder) -> None:
         """Take the order out of wherever it is; one in flight is skipped when it would land."""
-        self._forget_expiry(order)
+        self._expiries.remove(order)
         if order.state is State.WORKING:
             side = self._buy if order.side > 0 else self._sell
             side.ladder.remove(order)
@@ -384,7 +394,7 @@ class Book:
         elif order.state is State.UNTRIGGERED:
             self._triggers.remove(order)
         elif order.state is State.WAITING:
-            del self._waiting[order.extended][order]
+            self._waiting.remove(order)
 
     def _take_out(self) -> list[Outcome]:
         out = self._out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from toolkit.gateway.account import Account, CommissionMeter
+from toolkit.gateway.account import Account, CommissionMeter, plan_of
 from toolkit.gateway.calendar import NEW_YORK, Hours
 from toolkit.gateway.events import (
     AccountChanged,
@@ -23,8 +23,9 @@ from toolkit.gateway.events import (
 )
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.line import Line
-from toolkit.gateway.matching import status_word
+from toolkit.gateway.margin import rates_of
 from toolkit.gateway.outcomes import Fill, Moved, Outcome
+from toolkit.gateway.terms import status_word
 from toolkit.gateway.ticks import SCALE, price, quantity
 
 _LIQUIDITY = {"add": 1, "remove": 2}
@@ -85,6 +86,12 @@ class Clearing:
         order, entry = working.order, working.entry
         status = status_word(entry)
         why_held = "trigger" if entry.state is State.UNTRIGGERED else ""
+        if entry.state is State.HELD and entry.transmit:
+            why_held = "child"
+        wanted = quantity(entry.quantity)
+        if wanted != order.quantity:  # reduced by its group
+            order.quantity, order.remaining = wanted, wanted - order.filled
+            working.untold = True
         if working.untold or status != order.status or why_held != order.why_held:
             order.status, order.why_held = status, why_held
             working.untold = False
@@ -93,8 +100,8 @@ class Clearing:
     def meter_of(self, working: Working) -> CommissionMeter:
         """What counts the commission of this order."""
         if working.meter is None:
-            plan = "forex" if working.order.instrument.sec_type == "CASH" else self._plan
-            working.meter = CommissionMeter(plan)
+            sec_type = working.order.instrument.sec_type
+            working.meter = CommissionMeter(plan_of(sec_type, self._plan))
         return working.meter
 
     def _filled(self, fill: Fill, events: list[Event]) -> None:
@@ -134,11 +141,12 @@ class Clearing:
             order_ref=order.order_ref,
             liquidity=_LIQUIDITY[fill.liquidity],
         )
-        holding, profit = account.fill(instrument.con_id, shares if bought else -shares, paid, fee)
+        signed, worth = shares if bought else -shares, paid * instrument.units
+        holding, profit = account.fill(instrument.con_id, signed, worth, fee, rates_of(instrument))
         line.holders[account.name] = account
         mark = line.mark
         if mark is not None:
-            account.mark(instrument.con_id, mark)
+            account.mark(instrument.con_id, mark * instrument.units)
         charged = CommissionCharged(executed.exec_id, fee, instrument.currency, profit)
         self.executions.append((executed, charged))
         events.append(executed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from toolkit.errors import GatewayError
+
 
 class Clock:
     """UTC, or time that passes ``speed`` times as fast from now on; it never goes backwards."""
@@ -25,3 +27,30 @@ class Clock:
     def seconds_until(self, moment: datetime) -> float:
         """Seconds of real time until the clock shows this moment, 0 if it is past."""
         return max(0.0, (moment - self.now()).total_seconds() / self._speed)
+
+
+class ManualClock(Clock):
+    """A clock that stands still until it is set, for a test that owns the time of its gateway."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__()
+        self._now = start
+
+    def now(self) -> datetime:
+        """The moment it was last set to."""
+        return self._now
+
+    def set(self, moment: datetime) -> None:
+        """
+        Show this moment from now on.
+
+        Raises:
+            GatewayError: it is earlier than the one shown: time at a gateway never goes backwards.
+        """
+        if moment < self._now:
+            raise GatewayError(f"The clock shows {self._now} and cannot be set back to {moment}.")
+        self._now = moment
+
+    def seconds_until(self, moment: datetime) -> float:
+        """0 once it shows the moment; else longer than anybody waits."""
+        return 0.0 if moment <= self._now else float("inf")

@@ -51,7 +51,7 @@ CANNOT_START = 3
     default="synthetic",
     show_default=True,
     metavar="synthetic|FILE",
-    help="Synthetic quotes, or a CSV file to replay.",
+    help="Synthetic quotes, or a CSV or Parquet file to replay.",
 )
 @click.option("--seed", default=1, show_default=True, help="Seed of the synthetic quotes.")
 @click.option(
@@ -89,6 +89,23 @@ CANNOT_START = 3
     "--control-port",
     type=click.IntRange(1, 65535),
     help="TCP port on this machine for toolkit gateway-control.",
+)
+@click.option(
+    "--limit-fill",
+    default="quote",
+    show_default=True,
+    type=click.Choice(["quote", "queue"]),
+    help="What fills a resting limit: quotes that reach it, or prints as well.",
+)
+@click.option(
+    "--commission-plan",
+    default="fixed",
+    show_default=True,
+    type=click.Choice(["fixed", "tiered"]),
+    help="The broker's price list for stocks.",
+)
+@click.option(
+    "--symbols", metavar="FILE", help="A CSV file of what can be traded.  [default: a shipped table]"
 )
 def gateway(**options: Any) -> None:
     """

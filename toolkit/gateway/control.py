@@ -47,7 +47,7 @@ class Market:
         self.frozen = True
 
     def _con_id(self, symbol: str) -> int:
-        found = self._gateway.floor.universe.find(symbol=symbol)
-        if len(found) != 1:
+        found = self._gateway.floor.universe.named(symbol)
+        if found is None:
             raise GatewayError(f"The paper gateway has no single instrument called {symbol!r}.")
-        return found[0].con_id
+        return found.con_id

@@ -28,9 +28,17 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
 
     Attributes:
         action: ``BUY`` or ``SELL``.
-        order_type: ``MKT``, ``LMT``, ``STP`` or ``STP LMT``; any other is refused with 387.
-        limit_price: price per share, used by LMT and STP LMT.
-        stop_price: trigger price per share, used by STP and STP LMT (``auxPrice`` on the wire).
+        order_type: ``MKT``, ``LMT``, ``STP``, ``STP LMT``, ``TRAIL``, ``MOC`` or ``LOC``; any other
+            is refused with 387.
+        limit_price: price per share, used by LMT, STP LMT and LOC.
+        stop_price: trigger price per share, used by STP and STP LMT (``auxPrice`` on the wire);
+            where a TRAIL begins (``trailStopPrice``), None: at its distance from the market.
+        trail_amount: distance of a TRAIL in currency (``auxPrice`` on the wire).
+        trail_percent: the same in per cent; one of the two.
+        parent_id: order id of its parent, 0 without.
+        oca_group: name of its one-cancels-all group, within its account.
+        oca_type: 1 cancel, 2 reduce with block, 3 reduce without block; 0 is taken as 1.
+        transmit: False parks it until it, or a child, is transmitted.
         tif: ``DAY``, ``GTC``, ``IOC``, ``FOK`` or ``OPG``.
         outside_rth: may trade 04:00-20:00 New York (LMT and STP LMT only).
         exchange: ``SMART``, or the one exchange that the order is directed to.
@@ -38,7 +46,8 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
         perm_id: the broker's own id: stable, unique, never zero once accepted.
         status: TWS's word: PendingSubmit, PreSubmitted, Submitted, Filled, Cancelled, Inactive.
         remaining: shares still to be filled; 0 once filled, what was left once cancelled.
-        why_held: ``trigger`` while a stop waits for its trigger, else empty.
+        why_held: ``trigger`` while a stop waits for its trigger, ``child`` while it waits for its
+            parent, else empty.
         completed_status: sentence for the completed-orders list, empty while working.
     """
 
@@ -56,6 +65,12 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     exchange: str = "SMART"
     trigger_method: int = 0
     order_ref: str = ""
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    parent_id: int = 0
+    oca_group: str = ""
+    oca_type: int = 0
+    transmit: bool = True
     raw: Any = None
 
     perm_id: int = 0

@@ -7,7 +7,6 @@ Every call returns the events that it caused, in the order in which clients must
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -28,8 +27,10 @@ from toolkit.gateway.acceptance import (
     refuse_funds,
     refuse_gone,
     refuse_terms,
+    refuse_ties,
+    ties_of,
 )
-from toolkit.gateway.account import Account, commission
+from toolkit.gateway.account import Account, commission, plan_of
 from toolkit.gateway.calendar import AlwaysOpen, Hours, RegularHours
 from toolkit.gateway.clearing import Clearing, Working
 from toolkit.gateway.events import (
@@ -47,11 +48,14 @@ from toolkit.gateway.events import (
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ladder import BookOrder
 from toolkit.gateway.line import Line
+from toolkit.gateway.links import Links
+from toolkit.gateway.margin import rates_of
 from toolkit.gateway.matching import MatchingConfig
 from toolkit.gateway.outcomes import Outcome
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
-from toolkit.gateway.triggers import BID_ASK, LAST
+from toolkit.gateway.timetable import Timetable
+from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST
 
 ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
@@ -113,11 +117,12 @@ class Exchange:
         self._sessions = hours == "regular"
         self._clearing = Clearing(self.hours, config.commission_plan, config.run)
         self._plan = config.commission_plan
+        self._links = Links()
         self._lines: dict[int, Line] = {}
         self._orders: dict[tuple[int, int], Order] = {}
         self._largest: dict[int, int] = {}
         self._perm_id = config.run % 2_000 * 1_000_000  # with the counter it fits 31 bits
-        self._timetable: list[tuple[datetime, int]] = []
+        self._timetable = Timetable()
 
     # ---- what clients ask for ----------------------------------------------------------------
 
@@ -141,7 +146,8 @@ class Exchange:
         self._name_account(order)
         line = self._line(order.instrument.con_id)
         entry = book_order(None, order)
-        refusal = self._refusal(order, entry, line)
+        parent = self.find_order(order.client_id, order.parent_id) if order.parent_id else None
+        refusal = self._refusal(order, entry, line) or refuse_ties(order, parent)
         if refusal:
             return [_refused(order, refusal)]
         self._perm_id += 1
@@ -154,7 +160,10 @@ class Exchange:
         entry.owner = working
         self._orders[key] = order
         self._clearing.working[order.perm_id] = working
-        events = self._settle(line, line.book.place(entry, now))
+        above = self._clearing.working.get(parent.perm_id) if parent else None
+        above_entry = above.entry if above else None
+        outcomes = self._links.admit(entry, line.book, now, ties_of(order), above_entry)
+        events = self._settle(line, outcomes, now)
         if working.untold:  # in flight
             self._clearing.tell(working, events)
         if self._sessions and order.outside_rth and not entry.extended:
@@ -184,7 +193,10 @@ class Exchange:
             setattr(found, name, getattr(order, name))
         found.remaining = found.quantity - found.filled
         working.untold = True
-        events = self._settle(working.line, working.line.book.modify(working.entry, wanted, now))
+        outcomes = working.line.book.modify(working.entry, wanted, now)
+        if order.transmit and not working.entry.transmit:
+            outcomes += self._links.transmit(working.entry, now)
+        events = self._settle(working.line, outcomes, now)
         if working.untold:
             self._clearing.tell(working, events)
         return events
@@ -221,9 +233,10 @@ class Exchange:
         entry = book_order(None, order)
         at = expected_price(order, line, entry)
         shares = quantity(entry.quantity)
-        initial, maintenance = account.margin_after(order.instrument.con_id, shares * entry.side, at)
-        plan = "forex" if order.instrument.sec_type == "CASH" else self._plan
-        fee = commission(shares, at, plan)
+        instrument = order.instrument
+        signed, worth = shares * entry.side, at * instrument.units
+        initial, maintenance = account.margin_after(instrument.con_id, signed, worth, rates_of(instrument))
+        fee = commission(shares, at, plan_of(instrument.sec_type, self._plan))
         return MarginPreview(
             account.initial_margin,
             initial,
@@ -251,38 +264,29 @@ class Exchange:
         bids, asks = size_of(bid_size), size_of(ask_size)
         line.see(bid_units, ask_units, bids, asks, now)
         outcomes = line.book.quote(bid_units, ask_units, bids, asks, now)
-        return self._settle(line, outcomes) if outcomes else []
+        return self._settle(line, outcomes, now) if outcomes else []
 
-    def trade(self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "") -> list[Event]:
-        """A print of the market."""
+    def trade(
+        self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "", aggressor: str = ""
+    ) -> list[Event]:
+        """A print of the market; ``aggressor`` B or S where it is known who initiated it."""
         line = self._line(con_id)
-        outcomes = line.book.trade(price_units(price), size_of(size), now, cond)
+        outcomes = line.book.trade(price_units(price), size_of(size), now, cond, aggressor)
         if line.holders and not (line.bid and line.ask):
             line.revalue()
-        return self._settle(line, outcomes) if outcomes else []
+        return self._settle(line, outcomes, now) if outcomes else []
 
     def advance(self, now: datetime) -> list[Event]:
         """Let time pass: orders in flight go live, DAY orders end, sessions open and close."""
         events: list[Event] = []
         while (due := self.next_due(now)) is not None and due <= now:
-            _, con_id = heapq.heappop(self._timetable)
-            line = self._lines[con_id]
-            line.scheduled = None
-            events += self._settle(line, line.book.advance(now))
+            line = self._timetable.take()
+            events += self._settle(line, line.book.advance(now), now)
         return events
 
     def next_due(self, now: datetime) -> datetime | None:
         """When :meth:`advance` has something to do next; None: nothing is waiting for time."""
-        while self._timetable:
-            due, con_id = self._timetable[0]
-            line = self._lines[con_id]
-            if line.scheduled == due == line.book.next_due:
-                return due
-            heapq.heappop(self._timetable)
-            if line.scheduled == due:
-                line.scheduled = None
-                self._schedule(line)
-        return None
+        return self._timetable.first()
 
     # ---- what can be looked up ---------------------------------------------------------------
 
@@ -347,7 +351,7 @@ class Exchange:
             instrument = self.universe.get(con_id)
             if instrument is None:
                 raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
-            default = BID_ASK if instrument.sec_type == "CASH" else LAST
+            default = DEFAULT_TRIGGER.get(instrument.sec_type, LAST)
             line = Line(instrument, self._matching.book(self.hours, default))
             self._lines[con_id] = line
         return line
@@ -371,21 +375,19 @@ class Exchange:
             return refusal
         shares = quantity(entry.remaining) * entry.side
         at = expected_price(order, line, entry)
-        return refuse_funds(account, line.instrument.con_id, shares, at)
+        return refuse_funds(account, line.instrument, shares, at)
 
     def _cancel(self, working: Working, now: datetime) -> list[Event]:
-        return self._settle(working.line, working.line.book.cancel(working.entry, now))
+        return self._settle(working.line, working.line.book.cancel(working.entry, now), now)
 
-    def _settle(self, line: Line, outcomes: list[Outcome]) -> list[Event]:
+    def _settle(self, line: Line, outcomes: list[Outcome], now: datetime) -> list[Event]:
+        outcomes = self._links.follow(outcomes, now)
         events = self._clearing.settle(outcomes)
-        self._schedule(line)
+        self._timetable.add(line)
+        if self._links.used:
+            for other in {outcome.order.owner.line for outcome in outcomes}:
+                self._timetable.add(other)
         return events
-
-    def _schedule(self, line: Line) -> None:
-        due = line.book.next_due
-        if due is not None and due != line.scheduled:
-            line.scheduled = due
-            heapq.heappush(self._timetable, (due, line.instrument.con_id))
 
 
 def _refused(order: Order, refusal: Refusal) -> Refused:

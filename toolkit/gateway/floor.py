@@ -105,9 +105,11 @@ class Floor:
         if events:
             self.publish(events)
 
-    def trade(self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "") -> None:
-        """A print of one instrument."""
-        events = self.exchange.trade(con_id, price, size, now, cond)
+    def trade(
+        self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "", aggressor: str = ""
+    ) -> None:
+        """A print of one instrument; ``aggressor`` B or S where it is known who initiated it."""
+        events = self.exchange.trade(con_id, price, size, now, cond, aggressor)
         if watches := self.watchers.get(con_id):
             market_requests.tell_print(self.exchange.last_print(con_id), watches)
         if events:

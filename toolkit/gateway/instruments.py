@@ -40,6 +40,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         increments: market rule as (from price, increment) pairs, ascending, prices in ``currency``.
         reference_price: where a synthetic market starts, in ``currency``.
         valid_exchanges: comma-separated, the default ``exchange`` first.
+        multiplier: of futures and options, empty elsewhere.
+        expiry: last trading day of futures and options as YYYYMMDD; ``contract_month`` as YYYYMM.
+        strike, right: of options; the right is C or P.
+        under_con_id: what an option is on.
     """
 
     con_id: int
@@ -63,6 +67,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     time_zone_id: str = "US/Eastern"
     stock_type: str = ""
     category: str = ""
+    expiry: str = ""
+    contract_month: str = ""
+    strike: Decimal = Decimal(0)
+    right: str = ""
+    under_con_id: int = 0
+
+    @property
+    def units(self) -> Decimal:
+        """What a price is multiplied by to get the worth of one share or contract."""
+        return Decimal(self.multiplier or 1)
 
     @property
     def increment(self) -> Decimal:
@@ -83,6 +97,23 @@ EUR_USD = Instrument(
     min_tick=Decimal("0.00005"),
     reference_price=Decimal("1.1"),
     valid_exchanges="IDEALPRO",
+)
+
+
+TELUS = Instrument(  # a namesake of AT&T: "T" alone is ambiguous, here as there
+    con_id=900_100_001,
+    symbol="T",
+    long_name="TELUS Corp",
+    primary_exchange="TSE",
+    currency="CAD",
+    local_symbol="T",
+    trading_class="T",
+    market_rule_id=3001,
+    increments=((Decimal(0), Decimal("0.005")), (Decimal("0.5"), Decimal("0.01"))),
+    reference_price=Decimal(22),
+    valid_exchanges="SMART,TSE",
+    stock_type="COMMON",
+    category="Communications",
 )
 
 
@@ -145,8 +176,17 @@ class Universe:
         currency: str = "",
         primary_exchange: str = "",
         local_symbol: str = "",
+        expiry: str = "",
+        strike: Decimal | None = None,
+        right: str = "",
+        multiplier: str = "",
+        trading_class: str = "",
     ) -> list[Instrument]:
-        """Every instrument that fits all given fields; empty means error 200."""
+        """
+        Every instrument that fits all given fields; empty means error 200.
+
+        An ``expiry`` is a day (YYYYMMDD) or a contract month (YYYYMM); a strike of 0 fits all.
+        """
         if con_id:
             found = self._by_id.get(con_id)
             candidates = [found] if found else []
@@ -165,16 +205,35 @@ class Universe:
             and (not currency or instrument.currency == currency)
             and (not primary_exchange or instrument.primary_exchange == primary_exchange)
             and (not local_symbol or instrument.local_symbol == local_symbol)
+            and (not expiry or expiry in (instrument.expiry, instrument.contract_month))
+            and (not strike or instrument.strike == strike)
+            and (not right or instrument.right == right[:1].upper())
+            and (not multiplier or instrument.multiplier == multiplier)
+            and (not trading_class or instrument.trading_class == trading_class)
         ]
+
+    def named(self, name: str) -> Instrument | None:
+        """
+        The one instrument that people mean by a name: a local symbol (ESZ6, EUR.USD), or a symbol.
+
+        A symbol is that of the stock quoted in USD first, then of whatever else it is unique for.
+        """
+        stocks = self.find(symbol=name, sec_type="STK", currency="USD")
+        for found in (stocks, self.find(local_symbol=name), self.find(symbol=name)):
+            if len(found) == 1:
+                return found[0]
+        return None
 
     def search(self, pattern: str, limit: int = 16) -> list[Instrument]:
         """Symbols that start with the pattern, shortest first, then names that contain it."""
         wanted = pattern.strip().upper()
         if not wanted:
             return []
-        starts = [i for i in self._by_id.values() if i.symbol.startswith(wanted)]
+        # As the broker does: underlyings are found, not each of their futures and options.
+        plain = [i for i in self._by_id.values() if not i.expiry]
+        starts = [i for i in plain if i.symbol.startswith(wanted)]
         starts.sort(key=lambda i: (len(i.symbol), i.symbol))
-        named = [i for i in self._by_id.values() if wanted in i.long_name.upper()]
+        named = [i for i in plain if wanted in i.long_name.upper()]
         return list(dict.fromkeys(starts + named))[:limit]
 
     def market_rule(self, rule_id: int) -> Increments | None:

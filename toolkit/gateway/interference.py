@@ -72,7 +72,7 @@ class PracticeExchange(LastingExchange):
         if working is None:
             return []
         paid = price or order.limit_price or working.line.taking_price(working.entry.side)
-        return self._settle(working.line, working.line.book.fill(working.entry, price_units(paid), now))
+        return self._settle(working.line, working.line.book.fill(working.entry, price_units(paid), now), now)
 
     def correct(self, exec_id: str, price: Decimal) -> list[Event]:
         """

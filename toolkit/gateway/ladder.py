@@ -6,9 +6,13 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolkit.gateway.ticks import Size
+from toolkit.gateway.ticks import SCALE, Size
+
+if TYPE_CHECKING:
+    from toolkit.gateway.book import Book
+    from toolkit.gateway.links import Group
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 MARKET_KEY = -(1 << 80)  # ahead of every limit
@@ -20,9 +24,16 @@ class State(IntEnum):
     IN_FLIGHT = 0  # sent and not yet live (latency), or just released by its trigger or the open
     WAITING = 1  # for its session to open
     UNTRIGGERED = 2  # a stop that has not fired
-    WORKING = 3
-    FILLED = 4
-    CANCELLED = 5
+    HELD = 3  # outside the market: parked (transmit=False), or until its parent is filled
+    CLOSING = 4  # for the close
+    WORKING = 5
+    FILLED = 6
+    CANCELLED = 7
+
+
+_TERMS = (
+    "kind", "quantity", "limit", "tif", "extended", "directed", "trigger", "trail", "trail_percent",
+)  # fmt: skip
 
 
 class BookOrder:
@@ -32,27 +43,34 @@ class BookOrder:
     Attributes:
         owner: whatever the caller wants to find again in fills.
         side: +1 buy, -1 sell.
-        kind: MKT, LMT, STP or STP LMT.
-        limit, stop: prices in units of 1e-8, 0 where the kind has none.
+        kind: MKT, LMT, STP, STP LMT, TRAIL, MOC or LOC.
+        limit, stop: prices in units of 1e-8, 0 where the kind has none; a trailing stop's moves.
+        trail, trail_percent: how far a trailing stop keeps away, as an amount or a percentage, in
+            units of 1e-8; one of them is 0.
         extended: may trade 04:00-20:00 New York.
         directed: sent to one exchange instead of SMART.
         taking: entered marketable and no quote has left its limit since (rule R4).
         ahead: shares of the market queued before it, None while unknown (rule R5q).
         key: sort key in its ladder, lower first.
         seq: order of arrival.
+        book, parent, children, group, transmit: how it depends on others, see ``links``.
     """
 
     __slots__ = (
         "ahead",
+        "book",
+        "children",
         "directed",
         "expires",
         "extended",
         "filled",
+        "group",
         "key",
         "kind",
         "limit",
         "live_at",
         "owner",
+        "parent",
         "quantity",
         "seq",
         "side",
@@ -60,6 +78,9 @@ class BookOrder:
         "stop",
         "taking",
         "tif",
+        "trail",
+        "trail_percent",
+        "transmit",
         "trigger",
         "triggered",
     )
@@ -77,6 +98,8 @@ class BookOrder:
         extended: bool = False,
         directed: bool = False,
         trigger: int = 0,
+        trail: int = 0,
+        trail_percent: int = 0,
     ) -> None:
         self.owner = owner
         self.side = side
@@ -89,6 +112,13 @@ class BookOrder:
         self.extended = extended and kind in ("LMT", "STP LMT") and tif != "OPG"
         self.directed = directed
         self.trigger = trigger
+        self.trail = trail
+        self.trail_percent = trail_percent
+        self.book: Book | None = None
+        self.parent: BookOrder | None = None
+        self.children: tuple[BookOrder, ...] = ()
+        self.group: Group | None = None
+        self.transmit = True
         self.filled: Size = 0
         self.state = State.IN_FLIGHT
         self.triggered = False
@@ -106,20 +136,40 @@ class BookOrder:
 
     @property
     def at_market(self) -> bool:
-        """True when it takes any price once live: MKT, and STP after its trigger."""
-        return self.kind in ("MKT", "STP")
+        """True when it takes any price once live: MKT, and STP or TRAIL after its trigger."""
+        return self.kind in ("MKT", "STP", "TRAIL")
 
     @property
     def is_stop(self) -> bool:
         """True while it waits for, or has had, a trigger."""
-        return self.kind in ("STP", "STP LMT")
+        return self.kind in ("STP", "STP LMT", "TRAIL")
+
+    @property
+    def has_limit(self) -> bool:
+        """True when it does not trade beyond its limit."""
+        return self.kind in ("LMT", "STP LMT", "LOC")
+
+    @property
+    def for_close(self) -> bool:
+        """True when it trades at the close only."""
+        return self.kind in ("MOC", "LOC")
+
+    def follow(self, observed: int) -> bool:
+        """Move a trailing stop after a price that went its way; False when it stays."""
+        distance = self.trail or observed * self.trail_percent // (100 * SCALE)
+        stop = observed + self.side * distance
+        if stop <= 0 or (self.stop and self.side * stop >= self.side * self.stop):
+            return False
+        self.stop = stop
+        return True
 
     def same_place(self, other: BookOrder) -> bool:
         """Whether these terms leave ``other`` its place: only quantity or lifetime differ (R13)."""
         return (
             self.kind == other.kind
             and self.limit == other.limit
-            and self.stop == other.stop
+            and (self.stop == other.stop or (self.kind == "TRAIL" and not self.stop))
+            and self.same_trail(other)
             and self.trigger == other.trigger
             and self.directed == other.directed
             and self.extended == other.extended
@@ -130,8 +180,14 @@ class BookOrder:
         """Become what ``wanted`` says, fills and history kept; a new type must trigger anew."""
         if wanted.kind != self.kind:
             self.triggered = False
-        for name in ("kind", "quantity", "limit", "stop", "tif", "extended", "directed", "trigger"):
+        if wanted.kind != "TRAIL" or wanted.stop or not self.same_trail(wanted):
+            self.stop = wanted.stop  # otherwise it stays where it has followed the market to
+        for name in _TERMS:
             setattr(self, name, getattr(wanted, name))
+
+    def same_trail(self, other: BookOrder) -> bool:
+        """Whether both follow the market at the same distance."""
+        return (self.kind, self.trail, self.trail_percent) == (other.kind, other.trail, other.trail_percent)
 
 
 class Ladder:

@@ -55,7 +55,7 @@ class Line:
         mark = self.mark
         if mark is not None:
             for account in self.holders.values():
-                account.mark(self.instrument.con_id, mark)
+                account.mark(self.instrument.con_id, mark * self.instrument.units)
 
     @property
     def mark(self) -> Decimal | None:

@@ -2,7 +2,7 @@
 Where quotes come from: a synthetic market, or a recorded one played again.
 
 Both are pure: asked what has happened until ``now`` (aware UTC), they tell it in time order. What a
-synthetic symbol does depends on the seed and its contract id alone: not on how often one asks (as
+synthetic symbol does depends on the seed, its contract id and the time of day: not on how often one asks (as
 long as that is once a minute) nor on which other symbols there are.
 """
 
@@ -20,6 +20,7 @@ from typing import Protocol
 
 import msgspec
 
+from toolkit.gateway.calendar import NEW_YORK
 from toolkit.gateway.instruments import Instrument, Universe
 from toolkit.gateway.replay import MarketPrint, MarketQuote, Replay
 from toolkit.gateway.ticks import price, price_units
@@ -77,13 +78,29 @@ class Character(msgspec.Struct, frozen=True):
 # at one tick with much size; names above about 100 USD at two to four ticks with few round lots.
 ONE_TICK = Character((0.985, 0.995, 1.0), 2_000, 0.9, 1.0, 0.6)
 WIDE = Character((0.06, 0.28, 0.53, 0.70, 0.80, 0.87, 0.92, 0.95, 0.98, 1.0), 200, 0.6, 1.5, 0.6)
+FUTURE = Character((0.97, 0.99, 1.0), 40, 0.8, 1.5, 0.6)
+OPTION = Character((0.30, 0.60, 0.80, 0.92, 1.0), 30, 0.8, 0.2, 0.05)
 FOREX = Character((0.55, 0.90, 1.0), 1_000_000, 0.5, 1.5, 0.0)
+
+
+# Trading by half hour from 09:30 New York as a multiple of the day's mean, over the same five stocks.
+VOLUME_CURVE = (1.76, 1.26, 1.12, 0.86, 0.96, 0.69, 0.60, 0.67, 0.62, 0.82, 0.66, 0.98, 2.00)
+_OPENING_S = 9.5 * 3600
+
+
+def activity(moment: datetime) -> float:
+    """How much is traded at that time of day, as a multiple of the mean; 1 outside regular hours."""
+    local = moment.astimezone(NEW_YORK)
+    since_open = local.hour * 3600 + local.minute * 60 + local.second - _OPENING_S
+    half_hour = int(since_open // 1800)
+    return VOLUME_CURVE[half_hour] if 0 <= half_hour < len(VOLUME_CURVE) else 1.0
 
 
 def character(instrument: Instrument) -> Character:
     """The kind of market that an instrument has."""
-    if instrument.sec_type == "CASH":
-        return FOREX
+    by_type = {"CASH": FOREX, "FUT": FUTURE, "OPT": OPTION}.get(instrument.sec_type)
+    if by_type is not None:
+        return by_type
     if instrument.reference_price < 100 or instrument.stock_type == "ETF":
         return ONE_TICK
     return WIDE
@@ -106,7 +123,7 @@ class SyntheticSymbol:
         self._random = random.Random(f"{seed}/{instrument.con_id}")  # noqa: S311 - not for secrets
         self._character = character(instrument)
         self._rule = [(price_units(edge), price_units(step)) for edge, step in instrument.increments]
-        self._lot = 1_000 if instrument.sec_type == "CASH" else 100
+        self._lot = {"CASH": 1_000, "FUT": 1, "OPT": 1}.get(instrument.sec_type, 100)
         self._fair = float(price_units(instrument.reference_price))
         self._bids, self._asks = self._size(), self._size()
         self.quote = self._stand()
@@ -115,12 +132,16 @@ class SyntheticSymbol:
         """Seconds until its next quote."""
         return self._random.expovariate(self._character.updates)
 
-    def step(self, seconds: float) -> list[MarketQuote | MarketPrint]:
-        """What happens after ``seconds`` of quiet: perhaps a print, then a new quote."""
+    def step(self, seconds: float, busy: float = 1.0) -> list[MarketQuote | MarketPrint]:
+        """
+        What happens after ``seconds`` of quiet: perhaps prints, then a new quote.
+
+        ``busy`` multiplies how many prints there are on average.
+        """
         draw = self._random
         moves: list[MarketQuote | MarketPrint] = []
-        if draw.random() < self._character.prints:
-            moves.append(self._print())
+        due = self._character.prints * busy
+        moves += [self._print() for _ in range(int(due) + (draw.random() < due % 1))]
         shock = draw.gauss(0.0, VOLATILITY * math.sqrt(seconds))
         self._fair *= math.exp(shock)
         if draw.random() < 0.5:
@@ -192,7 +213,8 @@ class SyntheticMarket:
             symbol = self._symbols[con_id]
             if until - due > LONGEST_GAP_S:
                 due = until
-            moves = symbol.step(due - self._last[con_id])
+            busy = activity(self._start + timedelta(seconds=due))
+            moves = symbol.step(due - self._last[con_id], busy)
             self._last[con_id] = due
             heapq.heapreplace(self._agenda, (due + symbol.pause(), con_id))
             yield from moves

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from toolkit.gateway import replies, requests
 from toolkit.gateway.events import Print, Quote
+from toolkit.gateway.fields import decimal
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.requests import ContractQuery, Feed
 from toolkit.gateway.schedule import trading_hours
@@ -207,13 +208,22 @@ def _find(session: Session, wanted: ContractQuery) -> list[Instrument]:
         currency=wanted.currency,
         primary_exchange=wanted.primary_exchange,
         local_symbol=wanted.local_symbol,
+        expiry=wanted.expiry,
+        strike=decimal(wanted.strike, "strike"),
+        right=wanted.right,
+        multiplier=wanted.multiplier,
+        trading_class=wanted.trading_class,
     )
 
 
 def _the_one(session: Session, req_id: int, wanted: ContractQuery) -> Instrument | None:
     """The contract meant; or None, and the client is told."""
     found = _find(session, wanted)
-    if len(found) != 1:
+    if len(found) > 1:
+        text = "The contract description specified is ambiguous: name its currency, exchange or expiry"
+        session.error(req_id, 200, text)
+        return None
+    if not found:
         _unknown_contract(session, req_id)
         return None
     return found[0]

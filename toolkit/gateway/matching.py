@@ -22,6 +22,11 @@ Deterministic. Times UTC; regular hours are New York's.
 - R12: prices must fit the increment: 0.01 at or above 1.00, 0.0001 below.
 - R13: cancel and modify take effect at their stamp; a price change is a new arrival.
 
+Beyond these: a trailing stop (TRAIL) keeps its distance from what its trigger method observes and
+never goes back. Orders for the close (MOC, LOC) trade in full when the regular session ends, at its
+last price, or at the opposite quote without any. Brackets and groups: see
+:mod:`toolkit.gateway.links`.
+
 The ``quote`` profile is pessimistic for passive orders: they fill only when the market moves
 through them, and so lose about half a spread or more. The ``queue`` profile is the realistic one
 where prints are at hand.
@@ -30,7 +35,7 @@ where prints are at hand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,14 +45,11 @@ from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway.book import Book
 from toolkit.gateway.calendar import RegularHours
 from toolkit.gateway.ladder import BookOrder, State
+from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Links, Ties
 from toolkit.gateway.outcomes import Fill, Outcome
+from toolkit.gateway.terms import NOT_DIRECTED, check_terms, status_word
 from toolkit.gateway.ticks import SCALE, Size, price_units, size_of
-from toolkit.gateway.triggers import METHODS
 
-KINDS = frozenset({"MKT", "LMT", "STP", "STP LMT"})
-TIFS = frozenset({"DAY", "GTC", "IOC", "FOK", "OPG"})
-NOT_DIRECTED = frozenset({"", "SMART", "IDEALPRO"})
-US_STOCK_RULE = ((0, SCALE // 10_000), (SCALE, SCALE // 100))
 _RANK = {"quote": 0, "trade": 1, "order": 2, "cancel": 2, "modify": 2}
 _NEEDED = {
     "quote": (),
@@ -86,37 +88,6 @@ class MatchingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-def fits_increment(units: int, rule: Sequence[tuple[int, int]] = US_STOCK_RULE) -> bool:
-    """Whether a price (units of 1e-8) is positive and on the grid of its market rule (R12)."""
-    increment = 0
-    for low_edge, step in rule:
-        if units >= low_edge:
-            increment = step
-    return units > 0 and increment > 0 and units % increment == 0
-
-
-def check_terms(order: BookOrder, rule: Sequence[tuple[int, int]] = US_STOCK_RULE) -> int:
-    """
-    What is wrong with an order, as the error code that refuses it; 0 when nothing is.
-
-    387 order type, 201 time in force or trigger method, 434 no quantity, 10243 part of a share,
-    110 a price that is missing or off the increment (R12).
-    """
-    if order.kind not in KINDS:
-        return 387
-    if order.tif not in TIFS or order.trigger not in METHODS:
-        return 201
-    if order.quantity <= 0:
-        return 434
-    if not isinstance(order.quantity, int):
-        return 10243
-    if "LMT" in order.kind and not fits_increment(order.limit, rule):
-        return 110
-    if order.is_stop and not fits_increment(order.stop, rule):
-        return 110
-    return 0
-
-
 def simulate(
     events: Iterable[Mapping[str, Any]], config: Mapping[str, Any] | MatchingConfig | None = None
 ) -> dict[str, Any]:
@@ -127,13 +98,15 @@ def simulate(
         events: dicts in time order with ``type`` and ``ts`` (aware datetime, pandas Timestamp or
             ISO 8601 text): quote {bid, bid_size, ask, ask_size}; trade {price, size, cond,
             aggressor}; order {id, side, order_type, qty, lmt, stop, tif, outside_rth, exchange,
-            trigger_method}; cancel {id}; modify {id, and what changes}.
+            trigger_method, trail_amount or trail_percent (TRAIL; ``stop`` is where it begins),
+            parent (id of another order), oca_group, oca_type (1 to 3), transmit}; cancel {id};
+            modify {id, and what changes}.
         config: ``limit_fill`` (quote or queue) and ``latency_ms``.
 
     Returns:
         ``fills``: list of {order, ts, qty, price, liquidity: add or remove}; and ``final``: per id
         {status, filled, remaining, avg_price (0.0 without fills)} with ``error`` (387, 201, 434,
-        10243, 110 refused; 103 its id came twice), ``cancel_error`` (10147 unknown, 10148 finished)
+        10243, 110, 10006 refused; 103 its id came twice), ``cancel_error`` (10147 unknown, 10148 finished)
         and ``modify_error`` (the same codes, or a refused change: the order lives on). A fill's
         ``ts`` is text where the input was text.
 
@@ -159,6 +132,7 @@ class _Replay:
 
     def __init__(self, config: MatchingConfig) -> None:
         self.book = config.book(RegularHours())
+        self.links = Links()
         self.orders: dict[Any, BookOrder] = {}
         self.sent: dict[Any, dict[str, Any]] = {}
         self.notes: dict[Any, dict[str, int]] = {}
@@ -193,9 +167,9 @@ class _Replay:
             else:
                 out = self._modify(event, now)
             if out:
-                self._collect(out)
+                self._collect(self.links.follow(out, now))
         while (due := self.book.landing) is not None:
-            self._collect(self.book.advance(due))
+            self._collect(self.links.follow(self.book.advance(due), due))
         return {"fills": self.fills, "final": self._final()}
 
     def _in_order(self, events: Iterable[Mapping[str, Any]]) -> list[tuple[datetime, Mapping[str, Any]]]:
@@ -233,14 +207,27 @@ class _Replay:
         if name in self.orders:
             self.notes.setdefault(name, {})["error"] = 103
             return []
-        order = _book_order(event)
+        order, ties = _book_order(event), _ties(event)
+        refusal = self._refusal(order, ties)
         self.orders[name] = order
         self.sent[name] = dict(event)
-        if code := check_terms(order):
+        if refusal:
             order.state = State.CANCELLED
-            self.notes[name] = {"error": code}
+            self.notes[name] = {"error": refusal}
             return []
-        return self.book.place(order, now)
+        parent = self.orders.get(ties.parent)
+        if parent is not None and parent.state is State.FILLED:
+            parent = None
+        return self.links.admit(order, self.book, now, ties, parent)
+
+    def _refusal(self, order: BookOrder, ties: Ties) -> int:
+        if code := check_terms(order):
+            return code
+        if ties.kind not in GROUP_KINDS:
+            return 201
+        parent = self.orders.get(ties.parent)
+        lost = ties.parent is not None and (parent is None or parent.state is State.CANCELLED)
+        return MISSING_PARENT if lost else 0
 
     def _cancel(self, name: Any, now: datetime) -> list[Outcome]:
         order = self.orders.get(name)
@@ -263,7 +250,10 @@ class _Replay:
             self.notes.setdefault(name, {})["modify_error"] = code
             return []
         self.sent[name] = wanted_event
-        return self.book.modify(order, wanted, now)
+        out = self.book.modify(order, wanted, now)
+        if not order.transmit and _ties(wanted_event).transmit:
+            out += self.links.transmit(order, now)
+        return out
 
     def _collect(self, out: list[Outcome]) -> None:
         for item in out:
@@ -317,23 +307,24 @@ def _book_order(event: Mapping[str, Any]) -> BookOrder:
         1 if side == "BUY" else -1,
         kind,
         size_of(event["qty"]),
-        price_units(event.get("lmt")) if "LMT" in kind else 0,
-        price_units(event.get("stop")) if kind.startswith("STP") else 0,
+        price_units(event.get("lmt")) if kind in ("LMT", "STP LMT", "LOC") else 0,
+        price_units(event.get("stop")) if kind in ("STP", "STP LMT", "TRAIL") else 0,
         str(event.get("tif") or "DAY").upper(),
         extended=bool(event.get("outside_rth")),
         directed=str(event.get("exchange") or "SMART").upper() not in NOT_DIRECTED,
         trigger=int(event.get("trigger_method") or 0),
+        trail=price_units(event.get("trail_amount")) if kind == "TRAIL" else 0,
+        trail_percent=price_units(event.get("trail_percent")) if kind == "TRAIL" else 0,
     )
 
 
-def status_word(order: BookOrder) -> str:
-    """TWS's status word for an accepted order."""
-    if order.state is State.WORKING:
-        held = order.at_market and not order.filled
-        return "PreSubmitted" if held else "Submitted"
-    if order.state is State.FILLED:
-        return "Filled"
-    return "Cancelled" if order.state is State.CANCELLED else "PreSubmitted"
+def _ties(event: Mapping[str, Any]) -> Ties:
+    return Ties(
+        event.get("parent"),
+        event.get("oca_group") or None,
+        int(event.get("oca_type") or 0),
+        event.get("transmit") is not False,
+    )
 
 
 def _letters(value: Any) -> str:

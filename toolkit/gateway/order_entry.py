@@ -14,8 +14,8 @@ from toolkit.gateway.requests import PlaceOrder
 # Fields that would change how an order trades and that nothing here acts on: an order that uses
 # one is refused, because a fill that ignores it would teach the wrong lesson.
 _NOT_SIMULATED = names(
-    "parentId ocaGroup goodAfterTime goodTillDate faGroup faMethod faPercentage modelCode "
-    "allOrNone minQty percentOffset discretionaryAmt trailingPercent trailStopPrice "
+    "goodAfterTime goodTillDate faGroup faMethod faPercentage modelCode "
+    "allOrNone minQty percentOffset discretionaryAmt "
     "deltaNeutralOrderType scalePriceIncrement scaleTable hedgeType deltaNeutralContract "
     "algoStrategy randomizePrice adjustedOrderType cashQty postToAts duration activeStartTime "
     "activeStopTime sharesAllocation startingPrice stockRangeLower stockRangeUpper"
@@ -44,6 +44,11 @@ def understand(
         currency=values["currency"],
         primary_exchange=values["primaryExchange"],
         local_symbol=values["localSymbol"],
+        expiry=values["expiry"],
+        strike=decimal(values["strike"], "strike"),
+        right=values["right"],
+        multiplier=values["multiplier"],
+        trading_class=values["tradingClass"],
     )
     if not found:
         return refused(200, "No security definition has been found for the request")
@@ -56,6 +61,10 @@ def understand(
     if values["action"] not in {"BUY", "SELL"}:
         return refused(201, f"Order rejected - reason:Invalid action '{values['action']}'")
     (instrument,) = found
+    if instrument.currency != "USD":
+        return refused(201, f"Order rejected - reason:Trading in {instrument.currency} is not simulated here")
+    trails = values["orderType"] == "TRAIL"
+    stop = "trailStopPrice" if trails else "auxPrice"
     return Order(
         client_id=client_id,
         order_id=request.order_id,
@@ -65,12 +74,18 @@ def understand(
         quantity=decimal(values["totalQuantity"], "totalQuantity") or Decimal(0),
         order_type=values["orderType"],
         limit_price=decimal(values["lmtPrice"], "lmtPrice"),
-        stop_price=decimal(values["auxPrice"], "auxPrice"),
+        stop_price=decimal(values[stop], stop),
+        trail_amount=decimal(values["auxPrice"], "auxPrice") if trails else None,
+        trail_percent=decimal(values["trailingPercent"], "trailingPercent") if trails else None,
         tif=values["tif"] or "DAY",
         outside_rth=values["outsideRth"] == "1",
         exchange=values["exchange"] or instrument.exchange,
         trigger_method=integer(values["triggerMethod"], "triggerMethod"),
         order_ref=values["orderRef"],
+        parent_id=integer(values["parentId"], "parentId"),
+        oca_group=values["ocaGroup"],
+        oca_type=integer(values["ocaType"], "ocaType"),
+        transmit=values["transmit"] != "0",
         raw=request.received,
     )
 
@@ -81,6 +96,4 @@ def _ignored(request: PlaceOrder) -> str:
     for name in _NOT_SIMULATED:
         if values.get(name, "") not in {"", "0"}:
             return name
-    if request.form.groups["conditions"] != ("0",):
-        return "an order condition"
-    return "transmit=False" if values["transmit"] == "0" else ""
+    return "an order condition" if request.form.groups["conditions"] != ("0",) else ""

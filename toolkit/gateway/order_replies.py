@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 
 from toolkit.gateway.events import CommissionCharged, Executed, MarginPreview, Order, OrderUpdated
@@ -15,7 +16,7 @@ _STATUS = "\x01"  # stands in for the status; no client can send it in an order
 
 def open_order(version: int, order: Order, status: str) -> bytes:
     """An order as its client sent it, and its status."""
-    before, after = _around_status(order, order.raw, version)
+    before, after = _around_status(order, order.raw, version, order.quantity)
     length = len(before) + len(status) + len(after)
     return length.to_bytes(4, "big") + before + status.encode("ascii") + after
 
@@ -48,7 +49,7 @@ def order_status(update: OrderUpdated) -> bytes:
             number(update.remaining),
             number(update.avg_fill_price),
             str(order.perm_id),
-            "0",  # parentId
+            str(order.parent_id),
             number(update.last_fill_price),
             str(order.client_id),
             update.why_held,
@@ -120,12 +121,15 @@ def commission(charge: CommissionCharged) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _around_status(order: Order, received: ClientOrder, version: int) -> tuple[bytes, bytes]:
+def _around_status(
+    order: Order, received: ClientOrder, version: int, _quantity: Decimal
+) -> tuple[bytes, bytes]:
     """
     The payload of openOrder before and after the status.
 
     An order is told several times within moments, and nothing else in this long message changes
-    then: the broker's own facts are settled with its permId, and a change brings a new form.
+    then: the broker's own facts are settled with its permId, a change brings a new form, and the
+    quantity (which a group may reduce) is part of the key.
     """
     fields = open_order_fields(received.form(), version, _now(order, _STATUS))
     before, _, after = frame(fields)[4:].partition(_STATUS.encode())
@@ -140,10 +144,15 @@ def _now(order: Order, status: str) -> dict[str, str]:
         "clientId": str(order.client_id),
         "permId": str(order.perm_id),
         "account": order.account,
+        "totalQuantity": number(order.quantity),
         "status": status,
         "conId": str(instrument.con_id),
         "symbol": instrument.symbol,
         "secType": instrument.sec_type,
+        "expiry": instrument.expiry,
+        "strike": number(instrument.strike),
+        "right": instrument.right,
+        "multiplier": instrument.multiplier,
         "currency": instrument.currency,
         "localSymbol": instrument.local_symbol,
         "tradingClass": instrument.trading_class,

@@ -48,7 +48,7 @@ def place(session: Session, request: requests.PlaceOrder, now: datetime) -> None
     """A new order, a change of the working one with that id, or a what-if."""
     if session.floor.settings.read_only:
         changes = _is_working(session, request.order_id)
-        _write_down(session, request, now, modification=changes, refused=READ_ONLY[0])
+        write_down(session, request, now, modification=changes, refused=READ_ONLY[0])
         session.error(request.order_id, *READ_ONLY)
         return
     exchange = session.floor.exchange

@@ -1,15 +1,15 @@
-"""A recorded market, played again from a CSV file."""
+"""A recorded market, played again from a CSV or Parquet file."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from toolkit.errors import GatewayError
 from toolkit.gateway.instruments import Universe
@@ -55,7 +55,9 @@ class Replay:
     @classmethod
     def open(cls, quotes: str, universe: Universe, start: datetime) -> Replay:
         """
-        Read a file with the columns ts_utc, bid, ask, bid_size, ask_size, plain or gzipped.
+        Read a file with the columns ts_utc, bid, ask, bid_size, ask_size, plain or gzipped or Parquet.
+
+        Parquet (``.parquet``) needs pyarrow, which the extra ``notebook`` brings.
 
         A ``symbol`` column names the instrument of each row; without one, all rows are those of
         SYMBOL when ``quotes`` reads SYMBOL=FILE, else of the symbol in a name like
@@ -84,19 +86,17 @@ class Replay:
 
 
 def _rows(path: Path, symbol: str, universe: Universe) -> Iterator[tuple[datetime, MarketQuote]]:
-    with _stream(path) as stream:
-        reader = csv.DictReader(stream)
-        names = reader.fieldnames or ()
+    with _table(path) as (names, table):
         missing = [column for column in COLUMNS if column not in names]
         if missing:
             raise GatewayError(f"The quotes file {path} lacks the columns {', '.join(missing)}.")
         con_ids: dict[str, int] = {}
         before: datetime | None = None
-        for row in reader:
+        for line, row in table:
             named = row.get("symbol") or symbol
             if named not in con_ids:
                 con_ids[named] = _con_id(named, path, universe)
-            where = f"The quotes file {path}, line {reader.line_num}"
+            where = f"The quotes file {path}, line {line}"
             try:
                 moment = datetime.fromisoformat(row["ts_utc"])
                 quote = _quote(con_ids[named], row)
@@ -108,6 +108,39 @@ def _rows(path: Path, symbol: str, universe: Universe) -> Iterator[tuple[datetim
                 raise GatewayError(f"{where}, is earlier than the row before it; sort the file.")
             before = moment
             yield moment, quote
+
+
+Table = tuple[Sequence[str], Iterator[tuple[int, dict[str, str]]]]
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[Table]:
+    """Column names, and the rows as text with their numbers."""
+    if path.suffix == ".parquet":
+        yield _parquet(path)
+        return
+    with _stream(path) as stream:
+        reader = csv.DictReader(stream)
+        yield reader.fieldnames or (), ((reader.line_num, row) for row in reader)
+
+
+def _parquet(path: Path) -> Table:
+    import pandas as pd  # heavy, and needed for these files only
+
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError, ImportError) as error:
+        raise GatewayError(f"The quotes file {path} cannot be read: {error}.") from error
+    names = [str(name) for name in frame.columns]
+    rows = (
+        dict(zip(names, map(_text, row), strict=True)) for row in frame.itertuples(index=False, name=None)
+    )
+    return names, enumerate(rows, start=1)
+
+
+def _text(value: Any) -> str:
+    """A cell as a CSV file would spell it; a missing one is empty."""
+    return "" if value is None or value != value else str(value)
 
 
 @contextmanager
@@ -124,9 +157,9 @@ def _stream(path: Path) -> Iterator[TextIO]:
 
 
 def _con_id(symbol: str, path: Path, universe: Universe) -> int:
-    found = universe.find(symbol=symbol)
-    if len(found) == 1:
-        return found[0].con_id
+    found = universe.named(symbol)
+    if found is not None:
+        return found.con_id
     raise GatewayError(
         f"The quotes file {path} is for {symbol or 'no symbol'}, which the gateway does not trade; "
         f"name one that it does, as in AAPL={path.name}, or add a symbol column."

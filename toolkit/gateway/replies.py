@@ -16,7 +16,7 @@ from toolkit.gateway.fields import number, timestamp
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.wire import frame
 
-EVERY_ORDER_TYPE = "MKT,LMT,STP,STPLMT,DAY,GTC,IOC,FOK,OPG,WHATIF"
+EVERY_ORDER_TYPE = "MKT,LMT,STP,STPLMT,TRAIL,MOC,LOC,DAY,GTC,IOC,FOK,OPG,OCA,WHATIF"
 
 
 def server_version(version: int, now: datetime) -> bytes:
@@ -61,9 +61,9 @@ def contract_details(
             str(req_id),
             instrument.symbol,
             instrument.sec_type,
-            "",  # lastTradeDate
-            "0",  # strike
-            "",  # right
+            instrument.expiry,  # lastTradeDate
+            number(instrument.strike),
+            instrument.right,
             instrument.exchange,
             instrument.currency,
             instrument.local_symbol,
@@ -76,10 +76,10 @@ def contract_details(
             EVERY_ORDER_TYPE,
             instrument.valid_exchanges,
             str(instrument.price_magnifier),
-            "0",  # underConId
+            str(instrument.under_con_id),
             plain(instrument.long_name),
             instrument.primary_exchange,
-            "",  # contractMonth
+            instrument.contract_month,
             "",  # industry
             instrument.category,
             "",  # subcategory
@@ -93,7 +93,7 @@ def contract_details(
             "",  # underSymbol
             "",  # underSecType
             _market_rules(instrument),
-            "",  # realExpirationDate
+            instrument.expiry,  # realExpirationDate
             instrument.stock_type,
             *((number(instrument.size_increment),) if version == 163 else ()),
             *(_sizes(instrument) if version >= 164 else ()),
@@ -203,9 +203,9 @@ def contract_fields(instrument: Instrument, exchange: str) -> tuple[str, ...]:
         str(instrument.con_id),
         instrument.symbol,
         instrument.sec_type,
-        "",  # expiry
-        "0",  # strike
-        "",  # right
+        instrument.expiry,
+        number(instrument.strike),
+        instrument.right,
         instrument.multiplier,
         exchange,
         instrument.currency,

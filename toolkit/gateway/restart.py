@@ -116,7 +116,7 @@ class LastingExchange(Exchange):
         for perm_id in sorted(self._clearing.working, key=places.__getitem__):
             working = self._clearing.working[perm_id]
             working.line.book.place(working.entry, then)  # its client knows already what comes of it
-            self._schedule(working.line)
+            self._timetable.add(working.line)
 
     def _resume_account(self, row: AccountRow) -> None:
         account = self._accounts.get(row.name)

@@ -26,6 +26,7 @@ from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
 from toolkit.gateway.control_port import ControlPort
+from toolkit.gateway.derivatives import universe_of
 from toolkit.gateway.exchange import ExchangeConfig
 from toolkit.gateway.fault_desk import Faults
 from toolkit.gateway.floor import Floor
@@ -63,6 +64,11 @@ class PaperGateway:
         latency_ms: milliseconds from an order's arrival until it is in the market.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
+        limit_fill: ``quote`` (resting limits fill on quotes only) or ``queue`` (on prints too).
+        commission_plan: ``fixed`` or ``tiered``.
+        symbols: a CSV file with what can be traded, see ``Universe.from_csv``; None: the shipped table.
+        universe: what can be traded, when it is not in a file.
+        clock: a clock of one's own, for example a ``ManualClock``; ``speed`` does not apply to it.
         faults: YAML file with what is to go wrong, see :mod:`toolkit.gateway.faults`.
         control_port: TCP port on this machine for ``toolkit gateway-control``; 0 picks a free one.
         state: file in which it remembers orders, executions, positions and ids over its own end.
@@ -90,7 +96,11 @@ class PaperGateway:
         latency_ms: float = 0.0,
         hours: str = "always",
         cash: Decimal = Decimal(1_000_000),
+        limit_fill: str = "quote",
+        commission_plan: str = "fixed",
+        symbols: str | Path | None = None,
         universe: Universe | None = None,
+        clock: Clock | None = None,
         state: str | Path | None = None,
         faults: str | Path | None = None,
         control_port: int | None = None,
@@ -106,18 +116,25 @@ class PaperGateway:
         if faults is not None:
             self.faults.load(faults)
         self.control = None if control_port is None else ControlPort(self, control_port)
-        self.clock = Clock(speed)
+        self.clock = clock or Clock(speed)
         self._state = None if state is None else State(state)
         if self._state is not None and self._state.then is not None:
             self.clock.not_before(self._state.then)
         now = self.clock.now()
-        instruments = Universe() if universe is None else universe
+        instruments = universe
+        if instruments is None:
+            instruments = universe_of(now.date()) if symbols is None else Universe.from_csv(symbols)
         self._source: QuoteSource | None = (
             None if quotes is None else open_market(quotes, instruments, seed, now)
         )
         # Execution and permanent ids carry the start time: a client's journal outlives this process.
         run = self._state.run if self._state is not None else None
-        config = ExchangeConfig(latency_ms=latency_ms, run=int(now.timestamp()) if run is None else run)
+        config = ExchangeConfig(
+            limit_fill=limit_fill,
+            latency_ms=latency_ms,
+            commission_plan=commission_plan,
+            run=int(now.timestamp()) if run is None else run,
+        )
         self.exchange = PracticeExchange(instruments, self.accounts, cash, hours, config)
         pace = timedelta(seconds=speed) if pacing else None
         settings = ApiSettings(read_only, master_client_id, pace)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from toolkit.gateway.ladder import MARKET_KEY, BookOrder, Ladder
+from collections.abc import Iterator
+
+from toolkit.gateway.ladder import MARKET_KEY, BookOrder, Ladder, State
 from toolkit.gateway.ticks import Size
 
 UNREACHABLE = MARKET_KEY - 1  # the key of a missing quote: not even market orders reach it
@@ -61,3 +63,30 @@ class Side:
                 order.ahead = self.own_size
             else:
                 order.ahead = min(order.ahead, self.own_size)
+
+    def reached_by(self, price: int, size: Size, *, own_side: bool) -> Iterator[tuple[BookOrder, Size]]:
+        """
+        Resting orders that a print fills, and how much of each (R5q).
+
+        Args:
+            price: of the print.
+            size: of the print.
+            own_side: it was initiated by this side, so at this very price it met nobody here.
+        """
+        reach = -self.sign * price
+        left = size
+        for order in self.ladder.up_to(reach):
+            if order.at_market or order.taking or order.state is not State.WORKING:
+                continue
+            free = left
+            if order.key == reach:
+                if own_side or order.ahead is None:
+                    continue
+                free = left - order.ahead
+                order.ahead = max(0, order.ahead - left)
+            if free > 0:
+                quantity = min(free, order.remaining)
+                left -= quantity
+                yield order, quantity
+                if not left:
+                    return

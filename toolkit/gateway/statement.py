@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from toolkit.gateway.account import INITIAL_MARGIN, Account
+from toolkit.gateway.account import Account
 from toolkit.gateway.events import PortfolioRow
 from toolkit.gateway.instruments import Instrument
+from toolkit.gateway.margin import STOCK
 
 _CENT = Decimal("0.01")
 
@@ -19,7 +20,7 @@ def account_values(account: Account) -> dict[str, tuple[Decimal | str, str]]:
         "NetLiquidation": equity,
         "TotalCashValue": account.cash,
         "CashBalance": account.cash,
-        "BuyingPower": max(account.available_funds, Decimal(0)) / INITIAL_MARGIN,
+        "BuyingPower": max(account.available_funds, Decimal(0)) / STOCK.long_initial,
         "AvailableFunds": account.available_funds,
         "ExcessLiquidity": account.excess_liquidity,
         "GrossPositionValue": account.gross_position_value,
@@ -42,7 +43,7 @@ def portfolio(account: Account, instruments: Mapping[int, Instrument]) -> list[P
             account.name,
             instruments[con_id],
             held.position,
-            held.mark,
+            held.mark / instruments[con_id].units,
             held.market_value.quantize(_CENT),
             held.average_cost,
             held.unrealized.quantize(_CENT),

@@ -8,6 +8,7 @@ from toolkit.gateway.ladder import BookOrder, Ladder, State
 from toolkit.gateway.ticks import Size
 
 DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT = 1, 2, 3, 4, 8
+DEFAULT_TRIGGER = {"CASH": BID_ASK, "OPT": DOUBLE_BID_ASK}  # all others: LAST
 METHODS = frozenset({0, DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT})
 
 
@@ -76,33 +77,49 @@ class Triggers:
         default: what method 0 means for this instrument (stocks 2 last, forex 4 bid/ask).
     """
 
-    __slots__ = ("_default", "_last", "_print_size", "_watches", "count")
+    __slots__ = ("_default", "_last", "_print_size", "_trails", "_watches", "count")
 
     def __init__(self, default: int) -> None:
         self._default = default
         self._watches = {
             method: Watch(double=method in (DOUBLE_BID_ASK, DOUBLE_LAST)) for method in METHODS - {0}
         }
+        self._trails: dict[int, dict[BookOrder, None]] = {method: {} for method in self._watches}
         self._last = {False: 0, True: 0}  # by "with extended-hours prints"
         self._print_size: Size = 0
         self.count = 0
 
-    def add(self, order: BookOrder) -> bool:
-        """Watch a stop; True when the standing last price satisfies it, so that it fires at once."""
+    def add(self, order: BookOrder, bid: int, ask: int) -> bool:
+        """
+        Watch a stop; True when the standing last price satisfies it, so that it fires at once.
+
+        A trailing stop keeps its distance from what its method observes, the standing quote
+        (``bid``, ``ask``; 0 when missing) or last price to begin with.
+        """
         method = order.trigger or self._default
         last = self._last[order.extended]
+        if order.kind == "TRAIL":
+            observed = last if method in (LAST, DOUBLE_LAST) else _observed(method, order.side, bid, ask)
+            if observed:
+                order.follow(observed)
         if method == LAST and last and order.side * last >= order.side * order.stop:
             order.triggered = True
             return True
-        order.key = order.side * order.stop
         order.state = State.UNTRIGGERED
-        self._watches[method].add(order)
         self.count += 1
+        if order.stop:
+            order.key = order.side * order.stop
+            self._watches[method].add(order)
+        if order.kind == "TRAIL":
+            self._trails[method][order] = None
         return False
 
     def remove(self, order: BookOrder) -> None:
         """Forget a stop that is cancelled or changed."""
-        self._watches[order.trigger or self._default].remove(order)
+        method = order.trigger or self._default
+        if order.stop:
+            self._watches[method].remove(order)
+        self._trails[method].pop(order, None)
         self.count -= 1
 
     def on_print(self, price: int, size: Size, *, extended_only: bool) -> list[BookOrder]:
@@ -120,6 +137,8 @@ class Triggers:
                 fired += self._watches[method].observe(
                     side, side * price, grew=grew, extended_only=extended_only
                 )
+            if not extended_only:
+                self._trail(method, price, price)
         return self._settle(fired)
 
     def on_quote(self, bid: int, ask: int, *, bid_grew: bool, ask_grew: bool) -> list[BookOrder]:
@@ -133,20 +152,46 @@ class Triggers:
         for method in (BID_ASK, DOUBLE_BID_ASK):
             fired += self._watches[method].observe(1, buy, grew=bid_grew)
             fired += self._watches[method].observe(-1, sell, grew=ask_grew)
+            self._trail(method, bid, ask)
         if bid and ask:
             middle = self._watches[MIDPOINT]
             fired += middle.observe(1, (bid + ask) // 2)
             fired += middle.observe(-1, -(bid + ask) // 2)
+            self._trail(MIDPOINT, bid, ask)
         return self._settle(fired)
 
     def __iter__(self) -> Iterator[BookOrder]:
         for watch in self._watches.values():
             yield from watch
+        for trails in self._trails.values():
+            yield from [order for order in trails if not order.stop]
+
+    def _trail(self, method: int, bid: int, ask: int) -> None:
+        """Let the trailing stops of a method follow what it observes."""
+        watch = self._watches[method]
+        for order in self._trails[method]:
+            observed = _observed(method, order.side, bid, ask)
+            watched = order.stop
+            if order.triggered or not observed:
+                continue
+            if order.follow(observed):
+                if watched:
+                    watch.remove(order)
+                order.key = order.side * order.stop
+                watch.add(order)
 
     def _settle(self, fired: list[BookOrder]) -> list[BookOrder]:
         self.count -= len(fired)
         for order in fired:
             order.triggered = True
             order.state = State.IN_FLIGHT
+            self._trails[order.trigger or self._default].pop(order, None)
         fired.sort(key=lambda order: order.seq)
         return fired
+
+
+def _observed(method: int, side: int, bid: int, ask: int) -> int:
+    """What a method looks at: buys at the bid, sells at the ask, or halfway; 0 when it is missing."""
+    if method == MIDPOINT:
+        return (bid + ask) // 2 if bid and ask else 0
+    return bid if side > 0 else ask
