@@ -12,9 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from tests.waiting import DEADLINE, wait_until
+from tests.waiting import wait_until
 
 TOOLKIT = (sys.executable, "-m", "toolkit")
+START_S = 30.0
+"""Seconds for a process to start, or to end, on a busy machine."""
 
 
 class Service:
@@ -44,14 +46,14 @@ class Service:
 
     def wait_ready(self) -> None:
         """Return when it has printed a line; fail with its standard error when it ends instead."""
-        wait_until(lambda: self.process.poll() is not None or "\n" in self.output)
+        wait_until(lambda: self.process.poll() is not None or "\n" in self.output, START_S)
         assert self.process.poll() is None, self.errors
         self.line = self.output.splitlines()[0]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(START_S)
 
 
 @contextmanager

@@ -130,7 +130,11 @@ def kafka_jars() -> Path:
         (Path(work) / "pom.xml").write_text(POM)
         copy = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]
         done = subprocess.run(
-            [*copy, "-DoutputDirectory=jars"], cwd=work, capture_output=True, text=True, timeout=FETCH_S
+            [*copy, "-DoutputDirectory=jars", "-Dmaven.repo.local=downloads"],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            timeout=FETCH_S,
         )
         if done.returncode:
             raise RuntimeError(f"no Kafka: its jars cannot be fetched: {done.stdout.strip()[-300:]}")

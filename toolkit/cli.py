@@ -99,6 +99,15 @@ def gateway_control(options: tuple[str, ...]) -> None:
     control.main(list(options), prog_name="toolkit gateway-control")
 
 
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def tap(options: tuple[str, ...]) -> None:
+    """Record what a client and a gateway say to each other, or play a recording back."""
+    from toolkit.gateway.tap_command import tap as command
+
+    command.main(list(options), prog_name="toolkit tap")
+
+
 @main.command()
 @click.option("--host", help="Gateway to connect to [IBKR_HOST].")
 @click.option("--port", type=int, help="Its API port [IBKR_PORT].")

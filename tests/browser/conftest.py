@@ -20,6 +20,8 @@ import pytest
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SCRATCH = ROOT / ".venv" / ".scratch"
+"""Home of the browser and of JupyterLab, so that neither writes into the user's."""
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -52,7 +54,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        chromium = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=FLAGS, env={**os.environ, "HOME": str(SCRATCH)}
+        )
         yield chromium
         chromium.close()
 
@@ -81,6 +85,7 @@ def lab(tmp_path: Path, home: Path, browser: Any, paper_gateway: Any) -> Iterato
     ]
     environment = {
         **os.environ,
+        "HOME": str(SCRATCH),
         "JUPYTER_CONFIG_DIR": str(config),
         "PYTHONPATH": str(ROOT),
         "IBKR_PORT": str(paper_gateway.port),

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 BATCH: Final = 500
 SEND_TIMEOUT: Final = 30.0
-"""Seconds for one batch to be acknowledged."""
+"""Seconds for one batch to be acknowledged; the producer gives up sooner: no batch overtakes another."""
 RETRY_AFTER: Final = 1.0
 """Seconds between attempts while the bus is not reachable."""
 
@@ -70,7 +70,7 @@ class Publisher:
                 return
             except Exception as error:  # noqa: BLE001 - whatever the bus raises, the rows stay and are tried again
                 log.warning("Reports could not be sent (%s); trying again in %g s.", error, RETRY_AFTER)
-                if stopping:
+                if self._stopping.is_set():
                     return
                 self._stopping.wait(RETRY_AFTER)
                 self._due.set()

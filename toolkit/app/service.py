@@ -27,6 +27,9 @@ def serve(settings: Settings) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    if settings.log_level == "INFO":
+        # The Kafka client tells of every connection that it makes and closes.
+        logging.getLogger("kafka").setLevel(logging.WARNING)
     asyncio.run(_run(settings))
 
 

@@ -23,8 +23,10 @@ from toolkit.errors import BusError
 
 CONNECT_S: Final = 10.0
 """How long a new client tries to reach a broker."""
+DELIVERY_S: Final = 10
+"""Seconds after which a record that Kafka did not take has failed, so that a service can always end."""
 SESSION_S: Final = 10
-"""Silence after which the group gives a member's partitions to others."""
+"""Seconds of silence after which the group gives a member's partitions to others."""
 
 
 def consumer(
@@ -70,6 +72,9 @@ def producer(bootstrap: str, *, connect_s: float = CONNECT_S) -> KafkaProducer:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            request_timeout_ms=DELIVERY_S * 500,
+            delivery_timeout_ms=DELIVERY_S * 1000,
+            max_block_ms=DELIVERY_S * 1000,
             bootstrap_timeout_ms=connect_s * 1000,
         )
 

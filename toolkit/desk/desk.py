@@ -339,8 +339,6 @@ class Desk(View):
 
     # --- inside ----------------------------------------------------------------------------------------
 
-    # --- inside ----------------------------------------------------------------------------------------
-
     def _place(self, direction: str, symbol: str, quantity: Any, intent_id: str | None, **terms: Any) -> str:
         now = datetime.now(UTC)
         intent_id = _new_id(now) if intent_id is None else intent_id

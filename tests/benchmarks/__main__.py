@@ -1,0 +1,18 @@
+"""``python -m tests.benchmarks [--quick]``: measure, and print the table. Nothing is asserted."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.benchmarks import gateway
+from tests.benchmarks.measure import report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, under a minute")
+    report(gateway.run(quick=parser.parse_args().quick))
+
+
+if __name__ == "__main__":
+    main()
