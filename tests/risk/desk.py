@@ -11,7 +11,7 @@ from typing import Any
 from tests import builders
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Accepted
-from toolkit.orders.state import OrderState
+from toolkit.orders.state import OrderState, apply
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
@@ -93,4 +93,4 @@ def working(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes
 def done(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: Any) -> OrderState:
     """As ``working``, but cancelled since."""
     state = working(intent_id, symbol, seconds, **changes)
-    return builders.apply_to(state, builders.cancelled(intent_id=intent_id))
+    return apply(state, builders.cancelled(intent_id=intent_id))

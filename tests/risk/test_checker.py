@@ -15,6 +15,7 @@ from toolkit.errors import ConfigError
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import MissingPriceError, gross_exposure
 
+
 def bound(desk: Desk, **limits: Any) -> SimpleRiskChecker:
     checker = SimpleRiskChecker(limits)
     checker.bind(desk)
