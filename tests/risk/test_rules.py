@@ -32,9 +32,10 @@ from tests.risk.cases import (
 )
 from tests.risk.desk import Desk, working
 from toolkit.orders.events import Decision
+from toolkit.risk import rules
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.limits import LIMITS
-from toolkit.risk.rules import RULES
+from toolkit.risk.rules import RULES, Rule
 
 
 def denied_as(case: Case) -> list[str]:
@@ -179,3 +180,11 @@ def test_every_limit_puts_a_rule_in_force_and_every_rule_can_be_seen_to_deny() -
     tested = {code for case in OUTSIDE.values() for code in case.codes}
     for entry in LIMITS[2:]:
         assert tested >= set(entry.codes), entry.name
+
+
+@pytest.mark.parametrize("left_out", RULES[5:], ids=lambda rule: rule.check.__name__)
+def test_without_any_one_rule_some_order_would_get_through(
+    left_out: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "RULES", tuple(rule for rule in RULES if rule is not left_out))
+    assert any(not denied_as(case) for case in OUTSIDE.values())

@@ -64,8 +64,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _number(raw: Mapping[str, Any], name: str, faults: dict[str, str]) -> Decimal | None:
+    value = raw.get(name)
+    if value is None:  # the usual reason, told without the price of an exception
+        faults[name] = "is empty"
+        return None
     try:
-        return exact(raw.get(name))
+        return exact(value)
     except ValueError as error:
         faults[name] = str(error)
         return None
