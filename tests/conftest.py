@@ -32,7 +32,9 @@ for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RU
     os.environ[name] = str(SCRATCH / name.lower())
 os.environ["TOOLKIT_HOME"] = str(SCRATCH / "home")
 os.environ["MPLBACKEND"] = "agg"
-for name in [name for name in os.environ if name.startswith(("IBKR_", "MAX_"))]:
+for name in [
+    name for name in os.environ if name.startswith(("IBKR_", "MAX_", "ALLOW", "BLOCKED_", "PRICE_"))
+]:
     del os.environ[name]
 
 set_hypothesis_home_dir(SCRATCH / "hypothesis")

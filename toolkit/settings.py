@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from toolkit.errors import ConfigError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Amount = Annotated[Decimal, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -30,8 +31,8 @@ class Settings(BaseSettings):
             Ports 4001 and 7496 are live, 4002 and 7497 paper.
         ibkr_account: account to trade, ``""`` for the only one.
         ibkr_read_only: connect and watch, place nothing; unset: read-only unless paper.
-        max_order_quantity: units of the contract per order.
-        max_gross_exposure: account currency.
+        max_order_quantity, max_gross_exposure, ... allowed_sec_types: risk limits, each explained with
+            its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
         prometheus_port: where metrics are served, 0 for nowhere.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
         kafka_bootstrap_servers: host:port, comma separated; empty for the embedded bus.
@@ -46,8 +47,23 @@ class Settings(BaseSettings):
     ibkr_client_id: Annotated[int, Field(ge=0)] = 2
     ibkr_account: str = ""
     ibkr_read_only: bool | None = None
-    max_order_quantity: Annotated[Decimal, Field(ge=0)] = Decimal(1000)
-    max_gross_exposure: Annotated[Decimal, Field(ge=0)] = Decimal(1_000_000)
+    max_order_quantity: Amount = Decimal(1000)
+    max_gross_exposure: Amount = Decimal(1_000_000)
+    max_order_notional: Amount | None = None
+    max_net_exposure: Amount | None = None
+    max_position: Amount | None = None
+    price_collar_bps: Amount | None = None
+    max_quote_age_s: Amount | None = None
+    max_spread_bps: Amount | None = None
+    max_orders_per_second: Amount | None = None
+    repeat_window_s: Amount | None = None
+    max_open_orders: Amount | None = None
+    max_open_orders_per_side: Amount | None = Decimal(20)
+    allow_short: bool = True
+    allow_self_cross: bool = True
+    blocked_symbols: str = ""
+    allowed_symbols: str = ""
+    allowed_sec_types: str = ""
     prometheus_port: Port = 8002
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     kafka_bootstrap_servers: str = ""
@@ -80,6 +96,11 @@ class Settings(BaseSettings):
         return settings.model_copy(update={"toolkit_home": settings.toolkit_home.expanduser()})
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """The risk limits as ``SimpleRiskChecker`` and the execution client's config take them."""
+        return {name: getattr(self, name) for name in _LIMITS}
+
+    @property
     def journal_path(self) -> Path:
         """The journal's file."""
         return self.toolkit_home / "journal.db"
@@ -90,6 +111,44 @@ class Settings(BaseSettings):
         return self.toolkit_home / "bus.db"
 
 
-_PREFIXES = ("IBKR_", "TOOLKIT_", "MAX_ORDER_", "MAX_GROSS_", "INTENT_", "KAFKA_BOOTSTRAP")
+_LIMITS = (
+    "max_order_quantity",
+    "max_gross_exposure",
+    "max_order_notional",
+    "max_net_exposure",
+    "max_position",
+    "price_collar_bps",
+    "max_quote_age_s",
+    "max_spread_bps",
+    "max_orders_per_second",
+    "repeat_window_s",
+    "max_open_orders",
+    "max_open_orders_per_side",
+    "allow_short",
+    "allow_self_cross",
+    "blocked_symbols",
+    "allowed_symbols",
+    "allowed_sec_types",
+)
+_PREFIXES = (
+    "IBKR_",
+    "TOOLKIT_",
+    "INTENT_",
+    "KAFKA_BOOTSTRAP",
+    "MAX_ORDER",
+    "MAX_GROSS_",
+    "MAX_NET_",
+    "MAX_POSITION",
+    "MAX_OPEN_ORDER",
+    "MAX_QUOTE_",
+    "MAX_SPREAD_",
+    "PRICE_COLLAR",
+    "ALLOW_SHORT",
+    "ALLOW_SELF_",
+    "ALLOWED_SYMBOL",
+    "ALLOWED_SEC_",
+    "BLOCKED_SYMBOL",
+    "REPEAT_WINDOW",
+)
 _NOT_SETTINGS = frozenset({"TOOLKIT_REQUIRE", "TOOLKIT_TEST_CACHE"})
 """Variables of the test suite that share our prefix."""

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,61 @@ def test_exposure_counts_what_earlier_orders_may_still_do(trade: Session) -> Non
 
     state = trade(work, max_gross_exposure=60_000)
     assert state.reason_code == "MAX_GROSS_EXPOSURE"
+
+
+def test_a_sale_of_more_than_the_broker_says_we_hold_is_denied_where_short_sales_are_not_allowed(
+    trade: Session,
+) -> None:
+    async def work(client: IBKRExecClient) -> list[str]:
+        await client.place_order(builders.market_intent(intent_id="buy", quantity=10))
+        await settled(client, "buy")
+        await until(lambda: sum((client.market.positions() or {}).values()) == 10)
+        codes = []
+        for quantity in (11, 10):
+            name = f"sell-{quantity}"
+            sale = {"intent_id": name, "direction": "SELL", "quantity": quantity}
+            await client.place_order(builders.market_intent(**sale))
+            codes.append((await settled(client, name)).reason_code)
+        return codes
+
+    assert trade(work, allow_short=False) == ["SHORT_SALE", ""]
+
+
+def test_a_quote_carries_the_time_of_its_last_tick_and_grows_stale(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        before = client.market.now()
+        quote = await client.quote(builders.intent())
+        assert quote.at is not None
+        assert before <= quote.at <= client.market.now()
+        assert not quote.delayed
+        await until(lambda: client.market.now() - quote.at > timedelta(seconds=0.2))
+        await client.place_order(builders.market_intent())
+        assert (await settled(client)).reason_code == "STALE_QUOTE"
+
+    trade(work, max_quote_age_s=0.2)
+
+
+def test_the_same_order_under_another_id_is_denied_within_the_window_also_after_a_restart(
+    trade: Session,
+) -> None:
+    async def work(client: IBKRExecClient, name: str) -> str:
+        await client.place_order(builders.raw_intent(intent_id=name, limit_price=440))
+        await until(lambda: (state := client.ledger.get(name)) and (state.denied or state.acked_at))
+        return client.ledger.get(name).reason_code  # type: ignore[union-attr]
+
+    assert trade(lambda client: work(client, "one"), repeat_window_s=60) == ""
+    assert trade(lambda client: work(client, "two"), repeat_window_s=60) == "DUPLICATE_ECONOMICS"
+
+
+def test_quotes_of_an_earlier_connection_are_forgotten(trade: Session) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        assert (await client.quote(builders.intent())).mid is not None
+        instrument = client.market.find(builders.intent())
+        assert instrument is not None
+        assert await client.connect_async(timeout=5)
+        assert client.market.quote(instrument.con_id).mid is None
+
+    trade(work)
 
 
 def test_a_read_only_client_places_nothing(trade: Session, gateway: PaperGateway) -> None:

@@ -171,6 +171,21 @@ def test_working_orders_are_those_that_may_still_trade():
     assert len(ledger) == len(list(ledger)) == 5
 
 
+def test_an_order_whose_fill_was_busted_works_again_and_is_listed_again():
+    ledger, _ = ledger_with(*placed(), executed(100, exec_id="0001.01.01"))
+    assert ledger.working() == []
+    ledger.record(executed(40, exec_id="0001.01.02", seconds=1))
+    assert [state.remaining_quantity for state in ledger.working()] == [60]
+
+
+def test_accepted_orders_are_remembered_newest_first_whatever_became_of_them_also_after_a_restart():
+    facts = [*placed("first", 1), cancelled(intent_id="first"), *placed("second", 2)]
+    ledger, journal = ledger_with(*facts, received("denied"), denied(intent_id="denied"))
+    for known in (ledger, OrderLedger(journal)):
+        assert [state.intent_id for state in known.accepted_since(at(0))] == ["second", "first"]
+        assert list(known.accepted_since(at(0.001))) == []
+
+
 def test_a_snapshot_does_not_change_under_its_reader():
     ledger, _ = ledger_with(*placed())
     before = ledger.get(INTENT_ID)

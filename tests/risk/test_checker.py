@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -12,47 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import builders
+from tests.risk.desk import SPY, Desk
 from toolkit.errors import ConfigError
-from toolkit.orders.contract import Instrument, Quote
-from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import MissingPriceError, gross_exposure
-
-SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
-QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
-SAP = Instrument(con_id=3, symbol="SAP", sec_type="STK", currency="EUR")
-ES = Instrument(con_id=4, symbol="ES", sec_type="FUT", currency="USD", multiplier=Decimal(50))
-BY_SYMBOL = {instrument.symbol: instrument for instrument in (SPY, QQQ, SAP, ES)}
-BY_NUMBER = {instrument.con_id: instrument for instrument in BY_SYMBOL.values()}
-
-
-@dataclass
-class Desk:
-    """A hand-written book: positions, open orders and marks by symbol."""
-
-    held: dict[str, int] = field(default_factory=dict)
-    marks: dict[str, float] = field(default_factory=lambda: {"SPY": 500.0})
-    open_orders: list[OrderState] = field(default_factory=list)
-    currency: str = "USD"
-
-    def positions(self) -> Mapping[int, Decimal]:
-        return {BY_SYMBOL[symbol].con_id: Decimal(quantity) for symbol, quantity in self.held.items()}
-
-    def working(self) -> Iterable[OrderState]:
-        return self.open_orders
-
-    def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
-        return BY_SYMBOL.get(intent["symbol"])
-
-    def by_number(self, con_id: int) -> Instrument | None:
-        return BY_NUMBER.get(con_id)
-
-    def quote(self, con_id: int) -> Quote:
-        return Quote()
-
-    def mark(self, con_id: int) -> Decimal | None:
-        mark = self.marks.get(BY_NUMBER[con_id].symbol)
-        return None if mark is None else Decimal(repr(mark))
 
 
 def bound(desk: Desk, **limits: Any) -> SimpleRiskChecker:

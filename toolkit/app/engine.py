@@ -134,15 +134,11 @@ class Engine:
                 "read_only": settings.ibkr_read_only,
                 "home": settings.toolkit_home,
                 "intent_ttl_s": settings.intent_ttl_s,
+                **settings.limits,
                 **self._options,
             }
         )
-        checker = self._risk_checker or SimpleRiskChecker(
-            {
-                "max_order_quantity": settings.max_order_quantity,
-                "max_gross_exposure": settings.max_gross_exposure,
-            }
-        )
+        checker = self._risk_checker or SimpleRiskChecker(self.client.config.limits)
         if not await self.client.connect_async():
             raise NotConnectedError(self.client.last_error)
         checker.bind(self.client.market)

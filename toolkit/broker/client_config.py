@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from toolkit.errors import ConfigError
+from toolkit.risk.limits import DEFAULTS
 from toolkit.settings import Settings
 
 LIVE_PORTS: Final = frozenset({4001, 7496})
@@ -25,7 +26,8 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         home: folder of the journal.
         max_messages_per_second: our budget; the broker closes the connection above 50.
         intent_ttl_s: seconds an intent stays valid when it does not say itself.
-        max_order_quantity, max_gross_exposure: risk limits of orders placed without an orchestrator.
+        limits: risk limits of orders placed without an orchestrator; in ``of`` each by its own name,
+            see ``toolkit.risk.limits.LIMITS``.
     """
 
     host: str
@@ -35,8 +37,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     read_only: bool | None
     home: Path
     intent_ttl_s: float
-    max_order_quantity: Any
-    max_gross_exposure: Any
+    limits: Mapping[str, Any]
     max_messages_per_second: float = 40.0
 
     @classmethod
@@ -47,12 +48,11 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Raises:
             ConfigError: a name is unknown or a value malformed.
         """
+        known = [name for name in cls.__struct_fields__ if name != "limits"] + list(DEFAULTS)
         for name in config:
-            if name not in cls.__struct_fields__:
-                near = difflib.get_close_matches(name, cls.__struct_fields__, 1)
-                hint = (
-                    f"did you mean {near[0]!r}?" if near else f"known are {', '.join(cls.__struct_fields__)}."
-                )
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
                 raise ConfigError(f"Client setting {name!r} is unknown; {hint}")
         settings = Settings.load(
             ibkr_host=config.get("host"),
@@ -71,7 +71,6 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             read_only=settings.ibkr_read_only,
             home=settings.toolkit_home,
             intent_ttl_s=settings.intent_ttl_s,
-            max_order_quantity=config.get("max_order_quantity", settings.max_order_quantity),
-            max_gross_exposure=config.get("max_gross_exposure", settings.max_gross_exposure),
+            limits={name: config.get(name, value) for name, value in settings.limits.items()},
             max_messages_per_second=float(config.get("max_messages_per_second", 40.0)),
         )

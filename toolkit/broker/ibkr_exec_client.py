@@ -64,12 +64,7 @@ class IBKRExecClient:
         self, config: Mapping[str, Any] | None = None, *, clock: Callable[[], datetime] | None = None
     ) -> None:
         self.config = ClientConfig.of(config or {})
-        self.risk_checker = SimpleRiskChecker(
-            {
-                "max_order_quantity": self.config.max_order_quantity,
-                "max_gross_exposure": self.config.max_gross_exposure,
-            }
-        )
+        self.risk_checker = SimpleRiskChecker(self.config.limits)
         self.last_error = ""
         self._clock = clock or (lambda: datetime.now(UTC))
         self._journal: SqliteJournal | None = None
@@ -267,7 +262,7 @@ class IBKRExecClient:
         self._journal = SqliteJournal(self.config.home / "journal.db")
         self._ledger = OrderLedger(self._journal)
         self._ledger.listeners.append(self._keep_report)
-        self._market = MarketBook(self._ledger)
+        self._market = MarketBook(self._ledger, self._clock)
         self._inbox = Inbox(
             self._ledger,
             self._market,
@@ -301,6 +296,7 @@ class IBKRExecClient:
     def _open(self, account: str) -> None:
         session, inbox, market, ledger = _there(self._session), self.inbox, self.market, self.ledger
         market.account = account
+        market.forget_quotes()
         inbox.lines = QuoteLines(session, market, delayed=self.paper)
         gate = Gate(
             ledger,

@@ -175,7 +175,10 @@ class Inbox:
             case "currentTime":
                 requests.row(name, *values)
                 requests.end(name)
-            case "openOrderEnd" | "completedOrdersEnd" | "positionEnd" | "accountDownloadEnd":
+            case "positionEnd":
+                self._market.positions_known = True
+                requests.end(name)
+            case "openOrderEnd" | "completedOrdersEnd" | "accountDownloadEnd":
                 requests.end(name)
 
     def _order_error(self, state: OrderState, code: int, text: str) -> AnyEvent:

@@ -6,7 +6,8 @@ A plain memory of the broker's pushes, kept by the execution client; no sockets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState
 
 NO_QUOTE: Final = Quote()
+DELAYED: Final = 66
+"""Tick types from here on carry delayed quotes."""
 
 _SIDES: Final = {
     1: ("bid", "bid_size"),
@@ -60,10 +63,16 @@ class MarketBook:
 
     Args:
         ledger: whose working orders count as exposure.
+        clock: gives the time, UTC.
+
+    Attributes:
+        account: the one that is traded, ``""`` before the connection.
+        positions_known: whether the broker has told all positions once.
     """
 
-    def __init__(self, ledger: OrderLedger) -> None:
+    def __init__(self, ledger: OrderLedger, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
+        self._clock = clock
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
         self._resolved: dict[tuple[object, ...], Instrument] = {}
@@ -74,6 +83,7 @@ class MarketBook:
         self.values: dict[tuple[str, str], tuple[str, str]] = {}
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
+        self.positions_known = False
 
     # --- what risk asks
 
@@ -82,8 +92,18 @@ class MarketBook:
         """Currency of the account's net liquidation value, ``""`` until it is told."""
         return self.values.get((self.account, "NetLiquidation"), ("", ""))[1]
 
-    def positions(self) -> Mapping[int, Decimal]:
-        """Contract number -> signed position over all accounts, in units of the contract."""
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return self._clock()
+
+    def positions(self) -> Mapping[int, Decimal] | None:
+        """
+        Contract number -> signed position over all accounts, in units of the contract.
+
+        None until the broker has told them all: an unknown position is not a flat one.
+        """
+        if not self.positions_known:
+            return None
         totals: dict[int, Decimal] = {}
         for (_, con_id), position in self._positions.items():
             totals[con_id] = totals.get(con_id, Decimal(0)) + position.quantity
@@ -92,6 +112,10 @@ class MarketBook:
     def working(self) -> Iterable[OrderState]:
         """Orders that may still trade."""
         return self._ledger.working()
+
+    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
+        """Orders that risk let pass after ``since`` (UTC), newest first, whatever became of them."""
+        return self._ledger.accepted_since(since)
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that a raw intent names, None while it is not resolved."""
@@ -137,7 +161,7 @@ class MarketBook:
         price_field, size_field = _SIDES.get(tick_type, ("", ""))
         if not size_field:
             return
-        changes: dict[str, Decimal | None] = {size_field: size}
+        changes: dict[str, Any] = {size_field: size, "at": self._clock(), "delayed": tick_type >= DELAYED}
         if price_field and price is not None:
             changes[price_field] = price if price > 0 else None
         self._quotes[con_id] = replace(self.quote(con_id), **changes)
@@ -170,6 +194,10 @@ class MarketBook:
     def forget_quote(self, con_id: int) -> None:
         """Drop a quote that nobody keeps fresh any more."""
         self._quotes.pop(con_id, None)
+
+    def forget_quotes(self) -> None:
+        """Drop every quote: a new connection has told none of them yet."""
+        self._quotes.clear()
 
     def held(self) -> list[Position]:
         """Every position message's latest word, flat ones included."""

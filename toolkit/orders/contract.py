@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -30,12 +31,20 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Best bid and ask in price units, sizes in units of the contract; None where there is none."""
+    """
+    Best bid and ask in price units, sizes in units of the contract; None where there is none.
+
+    Attributes:
+        at: when its last tick arrived, UTC; None before the first.
+        delayed: whether that tick came late on purpose, as exchanges give prices away.
+    """
 
     bid: Decimal | None = None
     ask: Decimal | None = None
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
+    at: datetime | None = None
+    delayed: bool = False
 
     @property
     def mid(self) -> Decimal | None:

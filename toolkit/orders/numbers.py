@@ -30,6 +30,8 @@ def exact(value: object) -> Decimal:
             number = value
         case str():
             number = _from_text(value)
+        case float():  # as the last case, without its slow look-up
+            number = _from_text(str(value))
         case numbers.Integral():
             number = Decimal(int(value))
         case numbers.Real():

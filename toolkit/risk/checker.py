@@ -1,26 +1,19 @@
-"""The pre-trade risk checker: the specification's checks, open to subclasses."""
+"""The pre-trade risk checker: the specification's checks and every other limit, open to subclasses."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from toolkit.errors import ConfigError
 from toolkit.orders.events import Decision
-from toolkit.orders.numbers import exact
-from toolkit.risk import rules
+from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book, gross_exposure
-
-DEFAULTS: Mapping[str, object] = {
-    "max_order_quantity": 1000,
-    "max_gross_exposure": 1_000_000,
-    "blocked_symbols": (),
-}
+from toolkit.risk.limits import Limits, complete
+from toolkit.risk.order import Order
+from toolkit.risk.rules import in_force
 
 
 class SimpleRiskChecker:
@@ -28,35 +21,38 @@ class SimpleRiskChecker:
     Decides whether an order intent may go to the broker.
 
     Args:
-        config: ``max_order_quantity`` (units of the contract per order, default 1,000),
-            ``max_gross_exposure`` (account currency, default 1,000,000) and ``blocked_symbols``
-            (none). An unknown name raises ConfigError.
+        config: limits by name, see ``limits.LIMITS``: ``max_order_quantity`` (units of the contract
+            per order, default 1,000), ``max_gross_exposure`` (account currency, default 1,000,000)
+            and more, which are not in force unless set. An unknown name raises ConfigError.
 
     A subclass adds its own checks by overriding ``validate`` and calling ``super().validate``.
     ``current_exposure`` is money, so a check of its own should add money to it, not shares.
 
-    Bound to a book (``bind``; the client does it), the gross exposure limit is enforced on
-    positions, open orders and the new order together. Unbound there is nothing to measure, and
-    nothing that an unbound checker passes can reach a broker.
+    Bound to a book (``bind``; the client does it), limits are enforced on positions, open orders,
+    quotes and the new order together. Unbound there is nothing to measure, and nothing that an
+    unbound checker passes can reach a broker.
+
+    Attributes:
+        config: every limit, as given or by default.
+        limits: the same, read and checked.
+        limits_hash: a short fingerprint of the limits in force, stamped on every report.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        given = dict(config or {})
-        for name in given.keys() - DEFAULTS.keys():
-            near = difflib.get_close_matches(name, DEFAULTS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(DEFAULTS)}."
-            raise ConfigError(f"Risk limit {name!r} is unknown{hint}")
-        self.config = {**DEFAULTS, **given}
+        self.config = complete(config or {})
+        self.limits = Limits.read(self.config)
         self.max_order_quantity = self.config["max_order_quantity"]
         self.max_gross_exposure = self.config["max_gross_exposure"]
-        self.blocked_symbols = frozenset(self.config["blocked_symbols"])
-        self._quantity_limit = _limit("max_order_quantity", self.max_order_quantity)
-        self._exposure_limit = _limit("max_gross_exposure", self.max_gross_exposure)
+        self.blocked_symbols = self.limits.names.get("blocked_symbols", frozenset())
         self._book: Book | None = None
+        self._checks = in_force(self.limits, bound=False)
+        self._alone = Context(limits=self.limits)
+        self.limits_hash = _fingerprint(self.limits)
 
     def bind(self, book: Book) -> None:
-        """Measure exposure against this book from now on."""
+        """Measure against this book from now on."""
         self._book = book
+        self._checks = in_force(self.limits, bound=True)
 
     @property
     def current_exposure(self) -> float:
@@ -67,12 +63,6 @@ class SimpleRiskChecker:
             MissingPriceError: something held has no price.
         """
         return 0.0 if self._book is None else float(gross_exposure(self._book))
-
-    @property
-    def limits_hash(self) -> str:
-        """A short fingerprint of the limits in force, stamped on every report."""
-        content = msgspec.json.encode({name: str(value) for name, value in sorted(self.config.items())})
-        return hashlib.sha256(content).hexdigest()[:12]
 
     def validate(self, intent: dict[str, Any]) -> bool:
         """
@@ -88,25 +78,17 @@ class SimpleRiskChecker:
         return [decision for decision in self.decisions(intent) if not decision.passed]
 
     def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
-        """Every check's verdict, passed or not."""
-        verdicts = [
-            rules.quantity_above_zero(intent),
-            rules.quantity_within_limit(intent, self._quantity_limit),
-            rules.order_type_known(intent),
-            rules.limit_price_given(intent),
-            rules.stop_price_given(intent),
-            rules.symbol_allowed(intent, self.blocked_symbols),
-        ]
-        if self._book is not None:
-            verdicts.append(rules.gross_exposure_within_limit(intent, self._book, self._exposure_limit))
-        return verdicts
+        """The verdict of every check in force, passed or not."""
+        order = Order.read(intent)
+        book = self._book
+        context = self._alone if book is None else Context.of(order, book, self.limits)
+        return [check(order, context) for check in self._checks]
 
 
-def _limit(name: str, value: object) -> Decimal:
-    try:
-        limit = exact(value)
-    except ValueError as error:
-        raise ConfigError(f"Risk limit {name} {error}; give a number of 0 or more.") from None
-    if limit < 0:
-        raise ConfigError(f"Risk limit {name} is {limit}; give a number of 0 or more.")
-    return limit
+def _fingerprint(limits: Limits) -> str:
+    content = {
+        **{name: f"{value.normalize():f}" for name, value in limits.numbers.items()},
+        **{name: sorted(entries) for name, entries in limits.names.items()},
+        **dict.fromkeys(limits.forbidden, "false"),
+    }
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:12]

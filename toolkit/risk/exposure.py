@@ -8,28 +8,41 @@ because any subset of the open orders may fill (risk requirement R0.3).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+import msgspec
+
 from toolkit.orders.contract import Instrument, Quote
-from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
+from toolkit.risk.order import Order
 
 ZERO = Decimal(0)
 
 
 class Book(Protocol):
-    """What risk needs to know about the account and the market."""
+    """What risk needs to know about the account, the market and the time."""
+
+    @property
+    def account(self) -> str:
+        """Account of orders that name none."""
 
     @property
     def currency(self) -> str:
         """Currency of the account, ``""`` while unknown."""
 
-    def positions(self) -> Mapping[int, Decimal]:
-        """Contract number -> signed position, in units of the contract."""
+    def now(self) -> datetime:
+        """The time, UTC."""
+
+    def positions(self) -> Mapping[int, Decimal] | None:
+        """Contract number -> signed position, in units of the contract; None until the broker told them."""
 
     def working(self) -> Iterable[OrderState]:
         """Orders that may still trade."""
+
+    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
+        """Orders that risk let pass after ``since`` (UTC), newest first, whatever became of them."""
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that an intent names, None while it is not resolved."""
@@ -52,70 +65,164 @@ class MissingRateError(Exception):
     """A contract trades in a currency that we cannot convert; ``str()`` names contract and currency."""
 
 
-def gross_exposure(book: Book, intent: Mapping[str, Any] | None = None) -> Decimal:
+class Line(msgspec.Struct):
+    """
+    One contract: what is held and what is open; not changed once ``lines`` has returned it.
+
+    Attributes:
+        name: for sentences.
+        position: signed, in units of the contract.
+        buys, sells: open quantity of each side, in units of the contract.
+        mark: what values it, in price units; None when nothing does.
+        highest: the highest limit or stop price of its open orders; None when none has one.
+        multiplier: currency units per price unit.
+    """
+
+    name: str
+    currency: str
+    multiplier: Decimal
+    mark: Decimal | None
+    position: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+    highest: Decimal | None = None
+
+    def price(self, currency: str, *, worst: bool = True) -> Decimal:
+        """
+        What one unit is worth, in the account's ``currency``.
+
+        Args:
+            currency: of the account.
+            worst: at the dearest price that it may trade at; else at its mark alone.
+
+        Raises:
+            MissingPriceError, MissingRateError: there is no price, or none in that currency.
+        """
+        mark, highest = self.mark, self.highest if worst else None
+        if mark is None and highest is None:
+            raise MissingPriceError(self.name)
+        if self.currency != currency:
+            account = f"the account is in {currency}" if currency else "the account's currency is not known"
+            raise MissingRateError(f"{self.name} trades in {self.currency}, {account}")
+        # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
+        return max(mark or ZERO, highest or ZERO) * self.multiplier
+
+    def open(self, sign: int, quantity: Decimal, *prices: Decimal | None) -> None:
+        """Count one open order."""
+        if sign > 0:
+            self.buys += quantity
+        else:
+            self.sells += quantity
+        for price in prices:
+            if price is not None and (self.highest is None or price > self.highest):
+                self.highest = price
+
+
+def lines(
+    book: Book,
+    working: Iterable[OrderState],
+    order: Order | None = None,
+    instrument: Instrument | None = None,
+) -> dict[int, Line] | None:
+    """
+    Contract number -> what is held and open.
+
+    Args:
+        book: positions, contracts and marks.
+        working: orders that may still trade.
+        order: one more order, counted as if it were open when it is readable; None: what is there.
+        instrument: its contract.
+
+    Returns:
+        None while the positions are not known.
+    """
+    held = book.positions()
+    if held is None:
+        return None
+    found: dict[int, Line] = {}
+    for con_id, position in held.items():
+        line = found[con_id] = _line(book, con_id, book.by_number(con_id))
+        line.position = position
+    for state in working:
+        intent = state.intent
+        if intent is None or intent.action != "NEW":
+            continue
+        known = found.get(state.con_id)
+        if known is None:
+            known = _line(book, state.con_id, book.by_number(state.con_id))
+            # An order of an earlier run may name a contract that was not asked about in this one.
+            known.name, known.currency = intent.symbol or known.name, intent.currency
+            known.multiplier = state.multiplier
+            found[state.con_id] = known
+        known.open(intent.sign, state.remaining_quantity, intent.limit_price, intent.stop_price)
+    if order is not None and instrument is not None:
+        line = found.get(instrument.con_id) or _line(book, instrument.con_id, instrument)
+        found[instrument.con_id] = line
+        if order.quantity is not None and order.sign:
+            line.open(order.sign, order.quantity, order.limit_price, order.stop_price)
+    return found
+
+
+def gross_exposure(book: Book) -> Decimal:
+    """
+    ``gross`` of everything held and open.
+
+    Raises:
+        MissingPriceError, MissingRateError: see ``gross``.
+    """
+    found = lines(book, book.working())
+    if found is None:
+        raise MissingPriceError("The account, whose positions the broker has not told yet,")
+    return gross(found.values(), book.currency)
+
+
+def gross(found: Iterable[Line], currency: str) -> Decimal:
     """
     Sum over all contracts of the largest position that open orders can lead to, times its price.
 
     Args:
-        book: positions, open orders and prices.
-        intent: one more order, counted as if it were open; None measures what is there.
-
-    Returns:
-        Account currency.
+        found: what is held and open.
+        currency: of the account; the result's unit.
 
     Raises:
         MissingPriceError: a contract with exposure has no price.
         MissingRateError: a contract's currency is not the account's.
     """
-    lines: dict[int, list[Decimal]] = {}
-    """contract number -> [position, open buys, open sells]"""
-    limits: dict[int, Decimal] = {}
-    """contract number -> highest limit or stop price among its open orders"""
-    for con_id, position in book.positions().items():
-        lines[con_id] = [position, ZERO, ZERO]
-    for state in book.working():
-        order = state.intent
-        if order is None or order.action != "NEW":
-            continue
-        line = lines.setdefault(state.con_id, [ZERO, ZERO, ZERO])
-        line[1 if order.sign > 0 else 2] += state.remaining_quantity
-        _raise_limit(limits, state.con_id, order.limit_price, order.stop_price)
-    if intent is not None:
-        instrument = book.instrument(intent)
-        if instrument is None:
-            raise MissingPriceError(str(intent.get("symbol") or intent.get("con_id") or "the contract"))
-        line = lines.setdefault(instrument.con_id, [ZERO, ZERO, ZERO])
-        line[1 if intent.get("direction") == "BUY" else 2] += exact(intent.get("quantity"))
-        _raise_limit(limits, instrument.con_id, *(_price(intent, name) for name in _PRICES))
-    return sum((_value(book, con_id, line, limits.get(con_id)) for con_id, line in lines.items()), ZERO)
+    total = ZERO
+    for line in found:
+        position = line.position
+        worst = max(abs(position + line.buys), abs(position - line.sells), abs(position))
+        if worst:
+            total += worst * line.price(currency)
+    return total
 
 
-_PRICES = ("limit_price", "stop_price")
+def net(found: Iterable[Line], currency: str, sign: int) -> Decimal:
+    """
+    Signed sum of all positions times their prices when every open order of one side fills.
+
+    What offsets the sum counts at its mark, what adds to it at its dearest price.
+
+    Args:
+        found: what is held and open.
+        currency: of the account; the result's unit.
+        sign: +1: the buys fill; -1: the sells fill.
+
+    Raises:
+        MissingPriceError, MissingRateError: see ``gross``.
+    """
+    total = ZERO
+    for line in found:
+        after = line.position + line.buys if sign > 0 else line.position - line.sells
+        if after:
+            total += after * line.price(currency, worst=after * sign > 0)
+    return total
 
 
-def _value(book: Book, con_id: int, line: list[Decimal], limit: Decimal | None) -> Decimal:
-    position, buys, sells = line
-    worst = max(abs(position + buys), abs(position - sells), abs(position))
-    if not worst:
-        return ZERO
-    instrument = book.by_number(con_id)
+def _line(book: Book, con_id: int, instrument: Instrument | None) -> Line:
     mark = book.mark(con_id)
-    name = instrument.symbol if instrument is not None else f"contract {con_id}"
-    if mark is None and limit is None:
-        raise MissingPriceError(name)
-    if instrument is not None and book.currency and instrument.currency != book.currency:
-        raise MissingRateError(f"{name} trades in {instrument.currency}, the account is in {book.currency}")
-    # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
-    price = max(mark or ZERO, limit or ZERO)
-    return worst * price * (Decimal(1) if instrument is None else instrument.multiplier)
-
-
-def _raise_limit(limits: dict[int, Decimal], con_id: int, *prices: Decimal | None) -> None:
-    for price in prices:
-        if price is not None:
-            limits[con_id] = max(price, limits.get(con_id, ZERO))
-
-
-def _price(intent: Mapping[str, Any], name: str) -> Decimal | None:
-    value = intent.get(name)
-    return None if value is None else exact(value)
+    if instrument is None:
+        return Line(name=f"contract {con_id}", currency="", multiplier=Decimal(1), mark=mark)
+    return Line(
+        name=instrument.symbol, currency=instrument.currency, multiplier=instrument.multiplier, mark=mark
+    )

@@ -1,0 +1,96 @@
+"""A hand-written book for the tests of risk: what is held, open, quoted and known, as each test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests import builders
+from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.events import Accepted
+from toolkit.orders.state import OrderState, apply
+
+SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
+QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
+SAP = Instrument(con_id=3, symbol="SAP", sec_type="STK", currency="EUR")
+ES = Instrument(con_id=4, symbol="ES", sec_type="FUT", currency="USD", multiplier=Decimal(50))
+BY_SYMBOL = {instrument.symbol: instrument for instrument in (SPY, QQQ, SAP, ES)}
+BY_NUMBER = {instrument.con_id: instrument for instrument in BY_SYMBOL.values()}
+
+
+@dataclass
+class Desk:
+    """Positions, marks and quotes by symbol; open and earlier orders as states; the time in seconds."""
+
+    held: dict[str, int] | None = field(default_factory=dict)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    earlier: list[OrderState] = field(default_factory=list)
+    unresolved: bool = False
+    seconds: float = 10.0
+    marks: dict[str, float] = field(default_factory=lambda: {"SPY": 500.0})
+    open_orders: list[OrderState] = field(default_factory=list)
+    currency: str = "USD"
+    account: str = "DU1"
+
+    def now(self) -> datetime:
+        return builders.at(self.seconds)
+
+    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
+        accepted = [state for state in (*self.open_orders, *self.earlier) if state.accepted_at is not None]
+        return sorted(
+            (state for state in accepted if state.accepted_at > since),  # type: ignore[operator]
+            key=lambda state: state.accepted_at,  # type: ignore[arg-type, return-value]
+            reverse=True,
+        )
+
+    def positions(self) -> Mapping[int, Decimal] | None:
+        if self.held is None:
+            return None
+        return {BY_SYMBOL[symbol].con_id: Decimal(quantity) for symbol, quantity in self.held.items()}
+
+    def working(self) -> Iterable[OrderState]:
+        return self.open_orders
+
+    def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
+        if self.unresolved:
+            return None
+        if intent.get("con_id"):
+            return BY_NUMBER.get(intent["con_id"])
+        return BY_SYMBOL.get(intent["symbol"])
+
+    def by_number(self, con_id: int) -> Instrument | None:
+        return BY_NUMBER.get(con_id)
+
+    def quote(self, con_id: int) -> Quote:
+        return self.quotes.get(BY_NUMBER[con_id].symbol, Quote())
+
+    def mark(self, con_id: int) -> Decimal | None:
+        mark = self.marks.get(BY_NUMBER[con_id].symbol)
+        return None if mark is None else Decimal(repr(mark))
+
+
+def quote(bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False) -> Quote:
+    """A quote whose last tick came ``seconds`` after the open; a side of None is not there."""
+    sides = (None if side is None else Decimal(str(side)) for side in (bid, ask))
+    return Quote(*sides, at=builders.at(seconds), delayed=delayed)
+
+
+def working(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: Any) -> OrderState:
+    """An own order that may still trade, accepted ``seconds`` after the open."""
+    instrument = BY_SYMBOL[symbol]
+    accepted = Accepted(
+        intent_id=intent_id,
+        at=builders.at(seconds),
+        con_id=instrument.con_id,
+        multiplier=instrument.multiplier,
+    )
+    return builders.state_of(builders.received(intent_id, symbol=symbol, **changes), accepted)
+
+
+def done(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: Any) -> OrderState:
+    """As ``working``, but cancelled since."""
+    state = working(intent_id, symbol, seconds, **changes)
+    return apply(state, builders.cancelled(intent_id=intent_id))

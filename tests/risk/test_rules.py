@@ -1,0 +1,190 @@
+"""Every limit beyond the specification's: just inside passes, just outside and missing inputs are denied."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.risk.cases import (
+    AGE,
+    COLLAR,
+    FAIR,
+    FLAT_UNKNOWN,
+    INSIDE,
+    LONG_ONLY,
+    NET,
+    NO_CROSS,
+    NOTIONAL,
+    OPEN_ORDERS,
+    OUTSIDE,
+    POSITION,
+    RATE,
+    REPEAT,
+    SELL,
+    UNRESOLVED,
+    Case,
+    many,
+    market,
+    quoted,
+)
+from tests.risk.desk import Desk, working
+from toolkit.orders.events import Decision
+from toolkit.risk import rules
+from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.limits import LIMITS
+from toolkit.risk.rules import RULES, Rule
+
+
+def denied_as(case: Case) -> list[str]:
+    return [decision.code for decision in verdicts(case) if not decision.passed]
+
+
+def verdicts(case: Case) -> list[Decision]:
+    checker = SimpleRiskChecker(case.limits)
+    checker.bind(case.desk)
+    return checker.decisions(case.order)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_just_inside_passes(name: str) -> None:
+    assert denied_as(INSIDE[name]) == []
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_just_outside_or_in_the_dark_is_denied_with_its_code(name: str) -> None:
+    case = OUTSIDE[name]
+    assert denied_as(case) == list(case.codes)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_every_denial_says_why_in_a_sentence(name: str) -> None:
+    for decision in verdicts(OUTSIDE[name]):
+        assert decision.message.endswith(".") != decision.passed
+
+
+NEEDS_CONTRACT = [
+    (NOTIONAL, "max_order_notional"),
+    (NET, "max_net_exposure"),
+    (POSITION, "max_position"),
+    (LONG_ONLY, "allow_short"),
+    (NO_CROSS, "allow_self_cross"),
+    (REPEAT, "repeat_window_s"),
+    ({"blocked_symbols": ["GME"]}, "blocked_symbols"),
+    ({"allowed_symbols": ["SPY"]}, "allowed_symbols"),
+    ({"allowed_sec_types": ["STK"]}, "allowed_sec_types"),
+    ({}, "max_gross_exposure"),
+    ({}, "max_open_orders_per_side"),
+]
+
+
+@pytest.mark.parametrize(("limits", "name"), NEEDS_CONTRACT)
+def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
+    limits: dict[str, Any], name: str
+) -> None:
+    denials = [d for d in verdicts(Case(limits, market(), UNRESOLVED)) if d.message.startswith(f"{name} ")]
+    assert [d.code for d in denials] == ["NO_CONTRACT"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [
+        (NOTIONAL, "max_order_notional"),
+        (NET, "max_net_exposure"),
+        (POSITION, "max_position"),
+        (LONG_ONLY, "allow_short"),
+        ({}, "max_gross_exposure"),
+    ],
+)
+def test_positions_that_the_broker_has_not_told_are_not_taken_for_flat(
+    limits: dict[str, Any], name: str
+) -> None:
+    denials = [d for d in verdicts(Case(limits, market(), FLAT_UNKNOWN)) if d.message.startswith(f"{name} ")]
+    assert [d.code for d in denials] == ["NO_POSITIONS"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "order"),
+    [
+        (NOTIONAL, {}),
+        (NET, {}),
+        (POSITION, {}),
+        (LONG_ONLY, {}),
+        (NO_CROSS, {}),
+        (REPEAT, {}),
+        (COLLAR, {"order_type": "LIMIT", "limit_price": 450}),
+        (COLLAR, {"order_type": "STOP", "stop_price": 510}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"quantity": "lots"}, "BAD_QUANTITY"), ({"direction": "HOLD"}, "BAD_DIRECTION")],
+)
+def test_an_order_that_cannot_be_read_is_denied_by_every_limit_that_reads_it(
+    limits: dict[str, Any], order: dict[str, Any], change: dict[str, Any], code: str
+) -> None:
+    (name,) = limits
+    desk = Desk(quotes=FAIR)
+    denials = [
+        d for d in verdicts(Case(limits, market(**order, **change), desk)) if d.message.startswith(f"{name} ")
+    ]
+    assert {d.code for d in denials} == {code}
+
+
+def test_all_failures_are_reported_together() -> None:
+    case = Case(
+        {**POSITION, **LONG_ONLY, **OPEN_ORDERS, "max_order_notional": 1, "max_order_quantity": 1},
+        market(quantity=101, **SELL),
+        Desk(open_orders=many(3)),
+    )
+    assert denied_as(case) == [
+        "MAX_ORDER_QUANTITY",
+        "MAX_ORDER_NOTIONAL",
+        "MAX_POSITION",
+        "SHORT_SALE",
+        "MAX_OPEN_ORDERS",
+    ]
+
+
+def test_a_denial_carries_what_was_measured_its_limit_unit_and_price_source() -> None:
+    (denial,) = [d for d in verdicts(OUTSIDE["a cent too dear at the ask"]) if not d.passed]
+    assert (denial.observed, denial.limit) == (Decimal("50001.00"), Decimal("50000.99"))
+    assert (denial.unit, denial.price_source) == ("USD", "quote")
+    assert denial.message == "the order may cost 50,001.00 USD, above max_order_notional 50,000.99."
+
+
+def test_a_working_order_of_an_unknown_contract_counts_with_its_own_multiplier() -> None:
+    class Forgetful(Desk):
+        def by_number(self, con_id: int) -> None:
+            return None
+
+    desk = Forgetful(open_orders=[working("f", "ES", quantity=1, limit_price=5000)])
+    case = Case({"max_gross_exposure": 299_999}, market(), desk, ("MAX_GROSS_EXPOSURE",))
+    (denial,) = [d for d in verdicts(case) if not d.passed]
+    assert denial.observed == 5000 * 50 + 100 * 500
+
+
+def test_the_same_snapshot_gives_the_same_answer_for_ever() -> None:
+    desk = quoted(499, 500)
+    case = Case({**AGE, **REPEAT, **RATE}, market(), desk)
+    first = verdicts(case)
+    assert verdicts(case) == first
+    desk.seconds += timedelta(seconds=5.001).total_seconds()
+    assert denied_as(case) == ["STALE_QUOTE"]
+
+
+def test_every_limit_puts_a_rule_in_force_and_every_rule_can_be_seen_to_deny() -> None:
+    assert {name for rule in RULES for name in rule.limits} == {limit.name for limit in LIMITS}
+    tested = {code for case in OUTSIDE.values() for code in case.codes}
+    for entry in LIMITS[2:]:
+        assert tested >= set(entry.codes), entry.name
+
+
+@pytest.mark.parametrize("left_out", RULES[5:], ids=lambda rule: rule.check.__name__)
+def test_without_any_one_rule_some_order_would_get_through(
+    left_out: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "RULES", tuple(rule for rule in RULES if rule is not left_out))
+    assert any(not denied_as(case) for case in OUTSIDE.values())

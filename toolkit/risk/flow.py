@@ -1,0 +1,141 @@
+"""Checks against other orders: repeats, rate, how many are open, and orders that would meet our own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from toolkit.orders.events import Decision
+from toolkit.orders.intent import OrderIntent
+from toolkit.orders.state import OrderState
+from toolkit.risk.context import RATE_WINDOW_S, Context
+from toolkit.risk.order import Order
+from toolkit.risk.verdicts import at_most, no_contract, unreadable
+
+
+def no_repeat(order: Order, context: Context) -> Decision:
+    """No order of the same account, contract, side, quantity, type and prices in ``repeat_window_s``."""
+    window = context.limits.numbers["repeat_window_s"]
+    if context.instrument is None:
+        return no_contract(order, "repeat_window_s")
+    missing = unreadable(order, "repeat_window_s")
+    if missing is not None:
+        return missing
+    twin = None if order.repeat_allowed else _twin(order, context, window)
+    if twin is None:
+        return Decision(code="DUPLICATE_ECONOMICS", passed=True)
+    age = _age(context, twin)
+    return Decision(
+        code="DUPLICATE_ECONOMICS",
+        message=f"the same order went {age:.1f} s ago as {twin.intent_id}; "
+        f"wait {window} s, or set allow_repeat if both are meant.",
+        observed=age,
+        limit=window,
+        unit="s",
+    )
+
+
+def rate_within_limit(_order: Order, context: Context) -> Decision:
+    """Orders accepted in the last second, this one included, are at most ``max_orders_per_second``."""
+    count = 1 + sum(_age(context, state) < RATE_WINDOW_S for state in context.recent)
+    limit = context.limits.numbers["max_orders_per_second"]
+    passed = count <= limit
+    return Decision(
+        code="ORDER_RATE",
+        passed=passed,
+        message="" if passed else f"{count} orders in one second, above max_orders_per_second {limit}.",
+        observed=Decimal(count),
+        limit=limit,
+        unit="orders",
+    )
+
+
+def open_orders_within_limit(_order: Order, context: Context) -> Decision:
+    """Orders that may still trade, this one included, are at most ``max_open_orders``."""
+    count = Decimal(len(context.working) + 1)
+    limit = context.limits.numbers["max_open_orders"]
+    return at_most("MAX_OPEN_ORDERS", "open orders would be", count, limit, "orders")
+
+
+def open_orders_per_side_within_limit(order: Order, context: Context) -> Decision:
+    """As ``open_orders_within_limit``, of one contract on one side; the broker refuses the 21st."""
+    if context.instrument is None:
+        return no_contract(order, "max_open_orders_per_side")
+    if not order.sign:
+        fault = unreadable(order, "max_open_orders_per_side")
+        assert fault is not None
+        return fault
+    count = Decimal(len(context.of_contract(order.sign)) + 1)
+    limit = context.limits.numbers["max_open_orders_per_side"]
+    what = f"open {'buys' if order.sign > 0 else 'sells'} of {context.instrument.symbol} would be"
+    return at_most("MAX_OPEN_ORDERS_PER_SIDE", what, count, limit, "orders")
+
+
+def no_self_cross(order: Order, context: Context) -> Decision:
+    """
+    No own working order of the other side stands at a price that this one would meet.
+
+    A stop that has not triggered meets nobody, be it this order or the other one.
+    """
+    if context.instrument is None:
+        return no_contract(order, "allow_self_cross")
+    missing = unreadable(order, "allow_self_cross")
+    if missing is not None:
+        return missing
+    account = order.account or context.account
+    for state in context.of_contract(-order.sign):
+        other = state.intent
+        assert other is not None
+        if (other.account or context.account) == account and _crosses(order, other):
+            price = "the market" if other.limit_price is None else str(other.limit_price)
+            return Decision(
+                code="SELF_CROSS",
+                message=f"it would meet our own order {state.intent_id}, which "
+                f"{'buys' if other.sign > 0 else 'sells'} at {price}; cancel that one first.",
+                observed=order.limit_price,
+                limit=other.limit_price,
+                unit="price",
+                price_source="order",
+            )
+    return Decision(code="SELF_CROSS", passed=True)
+
+
+def _crosses(order: Order, other: OrderIntent) -> bool:
+    if order.order_type not in _LIVE or other.order_type not in _LIVE:
+        return False
+    if order.order_type == "MARKET" or other.order_type == "MARKET":
+        return True
+    if order.limit_price is None or other.limit_price is None:
+        return True
+    return (order.limit_price - other.limit_price) * order.sign >= 0
+
+
+_LIVE = ("MARKET", "LIMIT")
+
+
+def _twin(order: Order, context: Context, window: Decimal) -> OrderState | None:
+    instrument = context.instrument
+    assert instrument is not None
+    account = order.account or context.account
+    for state in context.recent:
+        intent = state.intent
+        if (
+            intent is not None
+            and state.con_id == instrument.con_id
+            and intent.sign == order.sign
+            and intent.quantity == order.quantity
+            and intent.order_type == order.order_type
+            and intent.limit_price == order.limit_price
+            and intent.stop_price == order.stop_price
+            and (intent.account or context.account) == account
+            and _age(context, state) < window
+        ):
+            return state
+    return None
+
+
+def _age(context: Context, state: OrderState) -> Decimal:
+    """Seconds since risk let an order pass."""
+    assert context.now is not None
+    assert state.accepted_at is not None
+    return Decimal((context.now - state.accepted_at) // timedelta(microseconds=1)) / 1_000_000

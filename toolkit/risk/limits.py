@@ -1,0 +1,248 @@
+"""Every limit that can be set, in one table: what it means, its unit, its default, and how it is read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from toolkit.errors import ConfigError
+from toolkit.orders.numbers import exact
+
+
+class Limit(NamedTuple):
+    """
+    One limit.
+
+    Attributes:
+        name: in a checker's config; in capitals the environment variable.
+        codes: what a denial by it is called.
+        meaning: what it asks of an order.
+        unit: of the limit and of what is measured.
+        default: None: not enforced.
+        kind: ``number``, ``names`` (a list, or text with commas) or ``flag``.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    meaning: str
+    unit: str
+    default: object = None
+    kind: str = "number"
+
+
+LIMITS: Final = (
+    Limit("max_order_quantity", ("MAX_ORDER_QUANTITY",), "quantity of one order", "units", 1000),
+    Limit(
+        "max_gross_exposure",
+        ("MAX_GROSS_EXPOSURE",),
+        "sum over all contracts of the largest position that open orders can lead to, at its price",
+        "account currency",
+        1_000_000,
+    ),
+    Limit(
+        "max_order_notional",
+        ("MAX_ORDER_NOTIONAL",),
+        "quantity x price x multiplier of one order, at its worst price",
+        "account currency",
+    ),
+    Limit(
+        "max_net_exposure",
+        ("MAX_NET_EXPOSURE",),
+        "signed sum of positions and open orders on the order's side, either way; reducing orders pass",
+        "account currency",
+    ),
+    Limit(
+        "max_position",
+        ("MAX_POSITION",),
+        "position in one contract that open orders can lead to, long or short; reducing orders pass",
+        "units",
+    ),
+    Limit(
+        "price_collar_bps",
+        ("PRICE_COLLAR", "STOP_WRONG_SIDE"),
+        "how far a limit may be beyond the other side of a fresh quote; stops trigger beyond the quote",
+        "bps",
+    ),
+    Limit(
+        "max_quote_age_s",
+        ("STALE_QUOTE", "DELAYED_QUOTE", "CROSSED_QUOTE"),
+        "time since the quote's last tick; delayed quotes count 15 minutes more",
+        "s",
+    ),
+    Limit("max_spread_bps", ("WIDE_SPREAD", "CROSSED_QUOTE"), "ask minus bid over their middle", "bps"),
+    Limit(
+        "max_orders_per_second",
+        ("ORDER_RATE",),
+        "orders accepted within one second; more are denied, never queued",
+        "orders",
+    ),
+    Limit(
+        "repeat_window_s",
+        ("DUPLICATE_ECONOMICS",),
+        "time in which account, contract, side, quantity, type and prices may not repeat "
+        "unless the intent says allow_repeat",
+        "s",
+    ),
+    Limit("max_open_orders", ("MAX_OPEN_ORDERS",), "orders that may still trade", "orders"),
+    Limit(
+        "max_open_orders_per_side",
+        ("MAX_OPEN_ORDERS_PER_SIDE",),
+        "orders that may still trade in one contract on one side; the broker refuses more than 20",
+        "orders",
+        20,
+    ),
+    Limit(
+        "allow_short",
+        ("SHORT_SALE",),
+        "false: working sells may not exceed the long position",
+        "",
+        default=True,
+        kind="flag",
+    ),
+    Limit(
+        "allow_self_cross",
+        ("SELF_CROSS",),
+        "false: an order may not meet an own working order at a price that crosses it",
+        "",
+        default=True,
+        kind="flag",
+    ),
+    Limit(
+        "blocked_symbols",
+        ("BLOCKED_SYMBOL",),
+        "symbols and contract numbers that may not trade; beats allowed_symbols",
+        "",
+        default=(),
+        kind="names",
+    ),
+    Limit(
+        "allowed_symbols",
+        ("SYMBOL_NOT_ALLOWED",),
+        "the only symbols and contract numbers that may trade; empty: all",
+        "",
+        default=(),
+        kind="names",
+    ),
+    Limit(
+        "allowed_sec_types",
+        ("SEC_TYPE_NOT_ALLOWED",),
+        "the only security types that may trade (STK, FUT, ...); empty: all",
+        "",
+        default=(),
+        kind="names",
+    ),
+)
+
+DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Limits in force.
+
+    Attributes:
+        numbers: name -> value, those that are not enforced left out.
+        names: name -> upper-case entries, empty ones left out.
+        forbidden: flags that are false.
+    """
+
+    numbers: Mapping[str, Decimal]
+    names: Mapping[str, frozenset[str]]
+    forbidden: frozenset[str]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Limits:
+        """
+        The limits that a complete config describes.
+
+        Raises:
+            ConfigError: a value is malformed; the sentence names it.
+        """
+        numbers: dict[str, Decimal] = {}
+        names: dict[str, frozenset[str]] = {}
+        forbidden: set[str] = set()
+        for limit in LIMITS:
+            value = config[limit.name]
+            if limit.kind == "names":
+                if entries := _names(limit.name, value):
+                    names[limit.name] = entries
+            elif limit.kind == "flag":
+                if not _flag(limit.name, value):
+                    forbidden.add(limit.name)
+            # The specification's two limits are always in force.
+            elif value is not None or limit.name in _ALWAYS:
+                numbers[limit.name] = _number(limit.name, value)
+        return cls(numbers=numbers, names=names, forbidden=frozenset(forbidden))
+
+    def enforces(self, name: str) -> bool:
+        """Whether a limit is in force."""
+        return name in self.numbers or name in self.names or name in self.forbidden
+
+
+_ALWAYS = frozenset({"max_order_quantity", "max_gross_exposure"})
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    A config with every default filled in.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    for name in config.keys() - DEFAULTS.keys():
+        near = difflib.get_close_matches(str(name), DEFAULTS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(DEFAULTS)}."
+        raise ConfigError(f"Risk limit {name!r} is unknown{hint}")
+    return {**DEFAULTS, **config}
+
+
+def limits_table() -> str:
+    """The table as Markdown: environment variable, denial codes, meaning, unit and default of every limit."""
+    rows = ["| Limit | Denied as | Meaning | Unit | Default |", "|---|---|---|---|---|"]
+    for limit in LIMITS:
+        codes = ", ".join(f"`{code}`" for code in limit.codes)
+        rows.append(
+            f"| `{limit.name.upper()}` | {codes} | {limit.meaning} | {limit.unit} | {_shown(limit.default)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _shown(default: object) -> str:
+    match default:
+        case bool():
+            return str(default).lower()
+        case int():
+            return f"{default:,}"
+        case _:
+            return "none"
+
+
+def _number(name: str, value: object) -> Decimal:
+    try:
+        number = exact(value)
+    except ValueError as error:
+        raise ConfigError(f"Risk limit {name} {error}; give a number of 0 or more.") from None
+    if number < 0:
+        raise ConfigError(f"Risk limit {name} is {number}; give a number of 0 or more.")
+    return number
+
+
+def _flag(name: str, value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"Risk limit {name} is {value!r}; give true or false.")
+
+
+def _names(name: str, value: object) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, Iterable):
+        raise ConfigError(f"Risk limit {name} is {value!r}; give a list of names.")
+    return frozenset(text for text in (str(entry).strip().upper() for entry in entries) if text)

@@ -1,0 +1,162 @@
+"""Checks of prices: is the quote good enough to decide on, and is the order's price near it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from toolkit.orders.events import Decision
+from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP
+from toolkit.risk.context import Context
+from toolkit.risk.order import Order
+from toolkit.risk.verdicts import at_most, unreadable
+
+BPS: Final = Decimal(10_000)
+COLLAR_QUOTE_AGE_S: Final = Decimal(60)
+"""Oldest quote that a collar is laid around when ``max_quote_age_s`` does not say."""
+DELAY_S: Final = Decimal(900)
+"""How far delayed quotes are behind the market: 15 minutes, as exchanges sell them."""
+
+
+def quote_fresh(_order: Order, context: Context) -> Decision:
+    """The quote has both sides, and its last tick is at most ``max_quote_age_s`` old."""
+    return _fresh(context, context.limits.numbers["max_quote_age_s"])
+
+
+def quote_uncrossed(_order: Order, context: Context) -> Decision:
+    """The bid is below the ask."""
+    bid, ask = context.quote.bid, context.quote.ask
+    if bid is None or ask is None:
+        return _no_quote()
+    if bid < ask:
+        return Decision(code="CROSSED_QUOTE", passed=True)
+    return Decision(
+        code="CROSSED_QUOTE",
+        message=f"the quote is {bid} at {ask}: its bid is not below its ask.",
+        observed=bid,
+        limit=ask,
+        unit="price",
+        price_source="quote",
+    )
+
+
+def spread_within_limit(_order: Order, context: Context) -> Decision:
+    """Ask minus bid is at most ``max_spread_bps`` of their middle."""
+    bid, ask, mid = context.quote.bid, context.quote.ask, context.quote.mid
+    if bid is None or ask is None or not mid:
+        return _no_quote()
+    spread, limit = (ask - bid) * BPS / mid, context.limits.numbers["max_spread_bps"]
+    passed = spread <= limit
+    return Decision(
+        code="WIDE_SPREAD",
+        passed=passed,
+        message="" if passed else f"the spread is {spread:.1f} bps, above max_spread_bps {limit}.",
+        observed=spread,
+        limit=limit,
+        unit="bps",
+        price_source="quote",
+    )
+
+
+def price_within_collar(order: Order, context: Context) -> Decision:
+    """
+    A limit is at most ``price_collar_bps`` beyond the side of a fresh quote that it would meet.
+
+    A buy is held against the ask and a sell against the bid. A STOP_LIMIT order meets the market at
+    its trigger, so its limit is held against its stop price where that is further out.
+    """
+    if order.order_type not in NEEDS_LIMIT:
+        return Decision(code="PRICE_COLLAR", passed=True)
+    price, stop = order.limit_price, order.stop_price
+    if price is None:
+        return _no_own_price(order, "limit_price")
+    missing = unreadable(order, "price_collar_bps") or _unusable(context)
+    if missing is not None:
+        return missing
+    bid, ask = context.quote.bid, context.quote.ask
+    assert bid is not None
+    assert ask is not None
+    source = "quote"
+    reference = ask if order.sign > 0 else bid
+    if order.order_type in NEEDS_STOP and stop is not None and (stop - reference) * order.sign > 0:
+        reference, source = stop, "stop"
+    beyond = (price - reference) * order.sign * BPS / reference
+    side = "above" if order.sign > 0 else "below"
+    return at_most(
+        "PRICE_COLLAR",
+        f"the limit {price} {side} the {source} {reference} is beyond it by",
+        beyond,
+        context.limits.numbers["price_collar_bps"],
+        "bps",
+        source,
+    )
+
+
+def stop_beyond_quote(order: Order, context: Context) -> Decision:
+    """A buy stop triggers at or above the ask, a sell stop at or below the bid: not at once."""
+    if order.order_type not in NEEDS_STOP:
+        return Decision(code="STOP_WRONG_SIDE", passed=True)
+    stop = order.stop_price
+    if stop is None:
+        return _no_own_price(order, "stop_price")
+    missing = unreadable(order, "price_collar_bps") or _unusable(context)
+    if missing is not None:
+        return missing
+    reference = context.quote.ask if order.sign > 0 else context.quote.bid
+    assert reference is not None
+    passed = (stop - reference) * order.sign >= 0
+    side = "below the ask" if order.sign > 0 else "above the bid"
+    return Decision(
+        code="STOP_WRONG_SIDE",
+        passed=passed,
+        message="" if passed else f"the stop {stop} is {side} {reference}: it would trigger at once.",
+        observed=stop,
+        limit=reference,
+        unit="price",
+        price_source="quote",
+    )
+
+
+def _unusable(context: Context) -> Decision | None:
+    """Why no collar can be laid around the quote, None when one can."""
+    for verdict in (
+        _fresh(context, context.limits.numbers.get("max_quote_age_s", COLLAR_QUOTE_AGE_S)),
+        quote_uncrossed(_NOBODY, context),
+    ):
+        if not verdict.passed:
+            return verdict
+    return None
+
+
+def _fresh(context: Context, limit: Decimal) -> Decision:
+    quote, now = context.quote, context.now
+    if quote.bid is None or quote.ask is None or quote.at is None or now is None:
+        return _no_quote()
+    age = Decimal(repr((now - quote.at).total_seconds()))
+    if quote.delayed:
+        age += DELAY_S
+    passed = age <= limit
+    what = "delayed by 15 minutes, so " if quote.delayed else ""
+    return Decision(
+        code="DELAYED_QUOTE" if quote.delayed else "STALE_QUOTE",
+        passed=passed,
+        message="" if passed else f"the quote is {what}{age:.1f} s old; at most {limit} s is allowed.",
+        observed=age,
+        limit=limit,
+        unit="s",
+        price_source="quote",
+    )
+
+
+def _no_quote() -> Decision:
+    return Decision(code="NO_QUOTE", message="the contract has no quote with a bid, an ask and a time.")
+
+
+def _no_own_price(order: Order, name: str) -> Decision:
+    return Decision(
+        code=f"MISSING_{name.upper()}",
+        message=f"price_collar_bps cannot be checked: {name} {order.faults[name]}.",
+    )
+
+
+_NOBODY: Final = Order.read({})

@@ -1,0 +1,159 @@
+"""Checks of size: one order's money, exposure, position, and what may be sold short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from toolkit.orders.events import Decision
+from toolkit.risk.context import Context
+from toolkit.risk.exposure import ZERO, Line, MissingPriceError, MissingRateError, gross, net
+from toolkit.risk.order import Order
+from toolkit.risk.verdicts import at_most, gap
+
+
+def order_notional(order: Order, context: Context) -> Decision:
+    """
+    Quantity x price x multiplier is at most ``max_order_notional``, in account currency.
+
+    A buy with a limit costs at most its limit; every other order may trade at the dearer of its own
+    prices and the side of the quote that it meets, or the contract's mark without one.
+    """
+    missing = gap(order, context, "max_order_notional")
+    if missing is not None:
+        return missing
+    assert order.quantity is not None
+    line, limit = context.line, context.limits.numbers["max_order_notional"]
+    if order.sign > 0 and order.limit_price is not None:
+        price: Decimal | None = order.limit_price
+        source = "limit"
+    else:
+        touch = context.quote.ask if order.sign > 0 else context.quote.bid
+        own = max(order.limit_price or ZERO, order.stop_price or ZERO)
+        price = max(own, touch or line.mark or ZERO)
+        source = "quote" if price > own else "order"
+    if not price:
+        return _no_price(line.name)
+    if line.currency != context.currency:
+        return _no_rate(f"{line.name} trades in {line.currency}, the account is in {context.currency or '?'}")
+    observed = order.quantity * price * line.multiplier
+    return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
+
+
+def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
+    """Worst-case gross exposure after this order is at most ``max_gross_exposure``, in account currency."""
+    limit = context.limits.numbers["max_gross_exposure"]
+    missing = gap(order, context, "max_gross_exposure")
+    if missing is not None:
+        return missing
+    after = _measured(context, lambda found: gross(found, context.currency))
+    if isinstance(after, Decision):
+        return after
+    passed = after <= limit
+    return Decision(
+        code="MAX_GROSS_EXPOSURE",
+        passed=passed,
+        message=""
+        if passed
+        else f"gross exposure would be {after:,.2f}, above max_gross_exposure {limit:,.2f}.",
+        observed=after,
+        limit=limit,
+        unit=context.currency,
+        price_source="quote",
+    )
+
+
+def net_exposure_within_limit(order: Order, context: Context) -> Decision:
+    """
+    Worst-case net exposure on the order's side is within ``max_net_exposure``, in account currency.
+
+    A buy is held against the upper end of the band alone and a sell against the lower one, so an
+    order that leads back towards zero passes wherever the account stands.
+    """
+    limit = context.limits.numbers["max_net_exposure"]
+    missing = gap(order, context, "max_net_exposure")
+    if missing is not None:
+        return missing
+    after = _measured(context, lambda found: net(found, context.currency, order.sign))
+    if isinstance(after, Decision):
+        return after
+    passed = after * order.sign <= limit
+    return Decision(
+        code="MAX_NET_EXPOSURE",
+        passed=passed,
+        message=""
+        if passed
+        else f"net exposure would be {after:,.2f}, beyond max_net_exposure {limit:,.2f} either way.",
+        observed=after,
+        limit=limit,
+        unit=context.currency,
+        price_source="quote",
+    )
+
+
+def position_within_limit(order: Order, context: Context) -> Decision:
+    """
+    The position that open orders can lead to on the order's side is at most ``max_position`` units.
+
+    An order that only reduces the position stays on its side of zero, and passes.
+    """
+    missing = gap(order, context, "max_position")
+    if missing is not None:
+        return missing
+    line, limit = context.line, context.limits.numbers["max_position"]
+    after = line.position + line.buys if order.sign > 0 else line.position - line.sells
+    passed = after * order.sign <= limit
+    return Decision(
+        code="MAX_POSITION",
+        passed=passed,
+        message=""
+        if passed
+        else f"the position in {line.name} could become {after}, beyond max_position {limit} either way.",
+        observed=after,
+        limit=limit,
+        unit="units",
+    )
+
+
+def no_short_sale(order: Order, context: Context) -> Decision:
+    """Open sells, this one included, are at most the long position, in units of the contract."""
+    missing = gap(order, context, "allow_short")
+    if missing is not None:
+        return missing
+    if order.sign > 0:
+        return Decision(code="SHORT_SALE", passed=True)
+    line = context.line
+    held = max(line.position, ZERO)
+    passed = line.sells <= held
+    return Decision(
+        code="SHORT_SALE",
+        passed=passed,
+        message=""
+        if passed
+        else f"{line.sells} {line.name} would be on sale with {held} held; short sales are not allowed.",
+        observed=line.sells,
+        limit=held,
+        unit="units",
+    )
+
+
+def _measured(context: Context, measure: Callable[[list[Line]], Decimal]) -> Decimal | Decision:
+    """What ``measure`` finds on all lines, or the denial for what it lacks."""
+    assert context.lines is not None
+    try:
+        return measure(list(context.lines.values()))
+    except MissingPriceError as error:
+        return _no_price(str(error))
+    except MissingRateError as error:
+        return _no_rate(str(error))
+
+
+def _no_price(name: str) -> Decision:
+    return Decision(
+        code="NO_PRICE",
+        message=f"{name} has no price, so its exposure cannot be measured; wait for a quote.",
+    )
+
+
+def _no_rate(what: str) -> Decision:
+    return Decision(code="NO_FX_RATE", message=f"{what}, and no exchange rate is known.")
