@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.risk.limits import limits_table
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "toolkit"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -140,3 +142,7 @@ def test_every_test_that_the_readme_names_is_there() -> None:
     named = re.findall(r"`(tests/[\w/.]*)`", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_readmes_table_of_limits_is_the_one_in_force() -> None:
+    assert limits_table().strip() in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,9 +1,8 @@
 """
 The matching engine of one instrument: quotes, prints and own orders in, fills out.
 
-Pure and incremental; :func:`toolkit.gateway.matching.simulate` and the exchange both run on it, so
-they cannot disagree. Rules R1 to R13 are listed in :mod:`toolkit.gateway.matching`. Market data and
-actions come in time order; at equal stamps quotes, then prints, then actions (R1).
+Pure and incremental; ``simulate`` and the exchange both run on it, so they cannot disagree. Rules R1 to
+R13 are listed in ``matching``. All comes in time order; at equal stamps quotes, prints, actions (R1).
 """
 
 from __future__ import annotations
@@ -397,7 +396,5 @@ class Book:
             self._waiting.remove(order)
 
     def _take_out(self) -> list[Outcome]:
-        out = self._out
-        if out:
-            self._out = []
+        out, self._out = self._out, []
         return out

@@ -160,10 +160,10 @@ def _as(order: Order, status: str, why_held: str = "") -> OrderUpdated:
 
 
 def _instrument(gateway: PaperGateway, symbol: str) -> Instrument:
-    found = gateway.floor.universe.find(symbol=symbol)
-    if len(found) != 1:
+    found = gateway.floor.universe.named(symbol)
+    if found is None:
         raise GatewayError(f"The paper gateway has no single instrument called {symbol!r}.")
-    return found[0]
+    return found
 
 
 def _order(

@@ -11,13 +11,12 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from toolkit.errors import GatewayError
 from toolkit.gateway.account_requests import Books
@@ -37,6 +36,7 @@ from toolkit.gateway.market import QuoteSource, open_market
 from toolkit.gateway.replay import MarketQuote
 from toolkit.gateway.session import Session
 from toolkit.gateway.state import State
+from toolkit.gateway.threaded import Threaded
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ TICK_SECONDS = 0.05
 """How often the market moves and account streams are looked at, in seconds of real time."""
 
 
-class PaperGateway:
+class PaperGateway(Threaded):
     """
     A server for the TWS socket protocol with a simulated exchange behind it.
 
@@ -105,6 +105,7 @@ class PaperGateway:
         faults: str | Path | None = None,
         control_port: int | None = None,
     ) -> None:
+        super().__init__()
         self.host = host
         self.port = port
         self.accounts = tuple(code.strip() for code in account.split(",") if code.strip())
@@ -143,16 +144,13 @@ class PaperGateway:
             self._remember(self._state, config.run, now)
         self.market = Market(self)
         self.connections: dict[Session, Connection] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
         self._running: asyncio.Task[None] | None = None
         self._due: datetime | None = None
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._thread: threading.Thread | None = None
         self._thread_id = 0
-        self._stop: asyncio.Event | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -225,73 +223,6 @@ class PaperGateway:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-    # ---- in a thread of its own ---------------------------------------------------------------
-
-    @classmethod
-    def start_in_thread(cls, **options: Any) -> Self:
-        """
-        A running gateway in a thread of its own; end it with :meth:`stop`.
-
-        Takes the arguments of the class. Raises GatewayError: the address cannot be listened on.
-        """
-        gateway = cls(**options)
-        gateway._start_thread()
-        return gateway
-
-    def stop(self) -> None:
-        """End a gateway that runs in a thread. Raises what stopped its market, if it did."""
-        if self._thread is None or self._loop is None or self._stop is None:
-            return
-        with suppress(RuntimeError):  # the loop is closed: the thread has ended by itself
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._thread = None
-        self._ended.result()
-
-    def __enter__(self) -> Self:
-        if self._thread is None:
-            self._start_thread()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def _start_thread(self) -> None:
-        ready: Future[None] = Future()
-        self._ended: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._run_thread, args=(ready,), name="paper gateway", daemon=True
-        )
-        self._thread.start()
-        try:
-            ready.result()
-        except BaseException:
-            self._thread.join()
-            self._thread = None
-            raise
-
-    def _run_thread(self, ready: Future[None]) -> None:
-        try:
-            asyncio.run(self._serve(ready))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the thread
-            (self._ended if ready.done() else ready).set_exception(error)
-        else:
-            self._ended.set_result(None)
-
-    async def _serve(self, ready: Future[None]) -> None:
-        self._stop = asyncio.Event()
-        await self.start()
-        ready.set_result(None)
-        try:
-            await self.run_until(self._stop)
-        finally:
-            await self.close()
 
     def attach(self, session: Session, connection: Connection) -> None:
         """A client has connected; for its connection."""
