@@ -192,5 +192,6 @@ def _values(path: Path, topic: str) -> list[bytes]:
 
 
 def _price(gateway: PaperGateway, symbol: str) -> Decimal:
-    (instrument,) = gateway.floor.universe.find(symbol=symbol)
+    instrument = gateway.floor.universe.named(symbol)
+    assert instrument is not None, symbol
     return instrument.reference_price
