@@ -5,7 +5,6 @@ Every exception that this package raises on purpose, as one tree.
     ├── ConfigError            a setting, option or parameter is wrong: fix it and start again
     ├── IntentError            one order intent cannot be understood; names the field
     ├── NotConnectedError      the gateway cannot be reached, or the connection is gone
-    ├── ReadOnlyError          orders are not allowed on this connection
     ├── JournalError           nothing can be remembered, so nothing may be sent
     │   └── JournalLockedError   another process owns the journal; names its pid
     ├── BusError               the intents or reports topic cannot be used
@@ -45,10 +44,6 @@ class IntentError(ToolkitError):
 
 class NotConnectedError(ToolkitError):
     """The gateway cannot be reached, refused us, or the connection is gone."""
-
-
-class ReadOnlyError(ToolkitError):
-    """Orders are not allowed on this connection (read-only, or live and not armed)."""
 
 
 class JournalError(ToolkitError):

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from toolkit.broker.client_config import LIVE_PORTS
+from toolkit.broker.client_config import is_paper
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.session import CLIENT_ID_IN_USE, Session
 
@@ -36,7 +36,7 @@ class Sighting(NamedTuple):
 
     def is_paper(self, account: str) -> bool:
         """Whether orders of this account are played, not traded."""
-        return account.startswith("D") and self.port not in LIVE_PORTS
+        return is_paper(account, self.port)
 
 
 def look(host: str, port: int, client_id: int, timeout: float) -> Sighting:

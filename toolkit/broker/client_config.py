@@ -16,6 +16,11 @@ from toolkit.settings import Settings
 LIVE_PORTS: Final = frozenset({4001, 7496})
 
 
+def is_paper(account: str, port: int) -> bool:
+    """Whether this account's orders are played, not traded: its name starts with D, no live port."""
+    return account.startswith("D") and port not in LIVE_PORTS
+
+
 class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
     What ``IBKRExecClient`` may be told; everything left out comes from the environment.

@@ -56,9 +56,6 @@ _REFUSES_CANCEL: Final = frozenset({104, 135, 136, 161, 10147, 10148})
 LINK: Final = frozenset({502, 503, 504, 505, 506, 507, 1100, 1101, 1102, 1300, 2110})
 """Codes about the link between us, the gateway and the broker; they name no order."""
 
-UPSTREAM_LOST: Final = frozenset({1100, 2110})
-UPSTREAM_BACK: Final = frozenset({1101, 1102})
-
 
 def meaning(code: int, action: Action) -> Meaning:
     """

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from toolkit.broker.client_config import LIVE_PORTS, ClientConfig
+from toolkit.broker.client_config import ClientConfig, is_paper
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
@@ -246,8 +246,8 @@ class IBKRExecClient:
 
     @property
     def paper(self) -> bool:
-        """Whether this is a paper account: its name starts with D and the port is no live one."""
-        return self._account.startswith("D") and self.config.port not in LIVE_PORTS
+        """Whether this is a paper account."""
+        return is_paper(self._account, self.config.port)
 
     # --- starting up and stopping -------------------------------------------------------------------
 

@@ -50,7 +50,9 @@ class SimpleRiskChecker:
         self.limits_hash = _fingerprint(self.limits)
 
     def bind(self, book: Book) -> None:
-        """Measure against this book from now on."""
+        """Measure against this book from now on; asked before every order, so the same again is free."""
+        if book is self._book:
+            return
         self._book = book
         self._checks = in_force(self.limits, bound=True)
 
