@@ -262,8 +262,9 @@ def test_pegged_orders_bring_their_own_fields(order_type):
 
 def test_empty_fields_mean_what_other_clients_spell_out():
     fields = written(178, "placeOrder", 1, Stock("AAPL", "SMART", "USD"), MarketOrder("BUY", 100))
-    spelled = read_place_order(fields, 178).values
-    empty = read_place_order(["" if text in {"0", "0.0", "1", "-1"} else text for text in fields], 178).values
+    blanked = ["" if text in {"0", "0.0", "1", "-1"} else text for text in fields]
+    spelled = read_place_order("\0".join(fields), 178).values
+    empty = read_place_order("\0".join(blanked), 178).values
     assert empty["transmit"] == spelled["transmit"] == "1"
     assert empty["exemptCode"] == spelled["exemptCode"] == "-1"
     assert (empty["whatIf"], empty["strike"], empty["parentId"]) == ("0", "0", "0")
@@ -273,7 +274,7 @@ def test_empty_fields_mean_what_other_clients_spell_out():
 def test_an_order_that_ends_early_is_refused(length):
     fields = written(157, "placeOrder", 1, Stock("AAPL", "SMART", "USD"), MarketOrder("BUY", 100))
     with pytest.raises(WireError, match="ends"):
-        read_place_order(fields[:length], 157)
+        read_place_order("\0".join(fields[:length]), 157)
 
 
 @pytest.mark.parametrize("bad", [{"lmtPrice": "abc"}, {"parentId": "1.5"}, {"orderRef": "caf\u00e9"}])

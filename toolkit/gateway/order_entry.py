@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from toolkit.gateway.events import Order, Refused
 from toolkit.gateway.fields import decimal, integer
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.order_form import Section
 from toolkit.gateway.order_layout import names
 from toolkit.gateway.requests import PlaceOrder
 
@@ -56,7 +58,7 @@ def understand(
         return refused(200, "The contract description specified for the order is ambiguous")
     if not values["account"] and len(accounts) > 1:
         return refused(435, "You must specify an account")
-    if ignored := _ignored(request):
+    if ignored := _ignored(request.form.rest):
         return refused(201, f"Order rejected - reason:{ignored} is not simulated here")
     if values["action"] not in {"BUY", "SELL"}:
         return refused(201, f"Order rejected - reason:Invalid action '{values['action']}'")
@@ -90,10 +92,10 @@ def understand(
     )
 
 
-def _ignored(request: PlaceOrder) -> str:
+@lru_cache(maxsize=512)
+def _ignored(rest: Section) -> str:
     """The first thing the order asks for and would not get here, empty if there is none."""
-    values = request.form.values
     for name in _NOT_SIMULATED:
-        if values.get(name, "") not in {"", "0"}:
+        if rest.values.get(name, "") not in {"", "0"}:
             return name
-    return "an order condition" if request.form.groups["conditions"] != ("0",) else ""
+    return "an order condition" if rest.groups["conditions"] != ("0",) else ""

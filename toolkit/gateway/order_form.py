@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
 
+import msgspec
+
 from toolkit.errors import WireError
 from toolkit.gateway.fields import MAX_NUMBER_LENGTH, UNSET, decimal, integer, number
 from toolkit.gateway.order_layout import (
@@ -22,7 +24,12 @@ from toolkit.gateway.order_layout import (
     INTEGERS,
     NUMBERS,
     OPEN_ORDER,
+    OPEN_ORDER_HEAD,
+    OPEN_ORDER_REST,
+    PLACE_CONTRACT,
     PLACE_ORDER,
+    PLACE_REST,
+    PLACE_TERMS,
     Before,
     Conditions,
     Field,
@@ -63,10 +70,10 @@ _REPLY_DEFAULTS: Values = dict.fromkeys(
 ) | dict.fromkeys(names("autoCancelParent imbalanceOnly routeMarketableToBbo parentPermId"), "0")
 
 
-@dataclass(frozen=True, slots=True)
-class OrderForm:
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
     """
-    One order as a client filled it in.
+    A stretch of an order form; equal to itself alone, so that what is made of it can be remembered.
 
     Attributes:
         values: each field by its name in the TWS API, as canonical text (unset: empty).
@@ -78,8 +85,21 @@ class OrderForm:
     groups: dict[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientOrder:
+@dataclass(slots=True)
+class OrderForm:
+    """
+    One order as a client filled it in; not to be changed.
+
+    Attributes:
+        values: every field, as in a :class:`Section`.
+        rest: what came after the order's own terms; orders that agree there share it.
+    """
+
+    values: Values
+    rest: Section
+
+
+class ClientOrder(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A placeOrder request as it came, compact enough to be kept for every order."""
 
     fields: str
@@ -87,7 +107,7 @@ class ClientOrder:
 
     def form(self) -> OrderForm:
         """
-        The same, named; not to be changed. Raises WireError as :func:`read_place_order` does.
+        The same, named. Raises WireError as :func:`read_place_order` does.
 
         Remembered for a while: an order is echoed several times soon after it came.
         """
@@ -96,47 +116,85 @@ class ClientOrder:
 
 @lru_cache(maxsize=512)
 def _form(order: ClientOrder) -> OrderForm:
-    return read_place_order(order.fields.split("\0"), order.version)
+    return read_place_order(order.fields, order.version)
 
 
-def read_place_order(fields: Sequence[str], version: int) -> OrderForm:
+_TERMS_AT = 2 + len(PLACE_CONTRACT)  # after the message id and the order id
+_REST_AT = _TERMS_AT + len(PLACE_TERMS)
+
+
+def read_place_order(text: str, version: int) -> OrderForm:
     """
-    Read the fields of a placeOrder request (message id first).
+    Read a placeOrder request: its fields with the message id first, a NUL between them.
+
+    A client's orders differ in their terms and hardly ever in the eighty fields behind these, nor is
+    each for another contract: both are read once and remembered.
 
     Raises:
         WireError: it is too short, or a field does not hold what it should; names the field.
     """
-    form = OrderForm({}, {})
-    values = form.values
-    _Cursor(fields, form).take(_compiled("placeOrder", version))
-    for name, value in [item for item in values.items() if item[1] not in _AS_IT_IS]:
-        values[name] = _canonical(name, _KINDS.get(name, "t"), value)
-    for name in [name for name in _WHEN_EMPTY if not values.get(name, "absent")]:
-        values[name] = _WHEN_EMPTY[name]
-    return form
+    fields = text.split("\0", _REST_AT)
+    if len(fields) <= _REST_AT:
+        raise WireError(f"The order ends before field {PLACE_REST[0]}.")
+    contract = _contract(tuple(fields[2:_TERMS_AT]))
+    terms = _tidy({"orderId": fields[1], **dict(zip(PLACE_TERMS, fields[_TERMS_AT:_REST_AT], strict=True))})
+    rest = _rest(fields[_REST_AT], version, contract["secType"], terms["orderType"], contract["exchange"])
+    return OrderForm(rest.values | contract | terms, rest)
+
+
+@lru_cache(maxsize=512)
+def _contract(texts: tuple[str, ...]) -> Values:
+    return _tidy(dict(zip(PLACE_CONTRACT, texts, strict=True)))
+
+
+@lru_cache(maxsize=512)
+def _rest(text: str, version: int, sec_type: str, order_type: str, exchange: str) -> Section:
+    """The fields behind the terms; which there are depends on the three values from before."""
+    rest = Section({"secType": sec_type, "orderType": order_type, "exchange": exchange}, {})
+    _Cursor(text.split("\0"), rest).take(_compiled("placeOrderRest", version))
+    _tidy(rest.values)
+    return rest
+
+
+def _tidy(values: Values) -> Values:
+    """Spell every value the one way that every client reads; those left out say their default."""
+    for name, value in values.items():
+        known = value if value in _AS_IT_IS else _canonical(name, _KINDS.get(name, "t"), value)
+        values[name] = known or _WHEN_EMPTY.get(name, "")
+    return values
 
 
 def open_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     """The fields of openOrder: the form, overlaid with what the exchange knows ``now``."""
-    return _written("openOrder", form, version, {"messageId": "5", **now})
+    return _written("openOrder", form.values, form.rest.groups, version, {"messageId": "5", **now})
+
+
+def open_order_head(form: OrderForm, now: Mapping[str, str]) -> list[str]:
+    """The first of the fields of openOrder, the same at every version."""
+    return _written("openOrderHead", form.values, {}, NEWEST_VERSION, {"messageId": "5", **now})
+
+
+def open_order_rest(rest: Section, version: int, status: str) -> list[str]:
+    """The fields of openOrder behind its head."""
+    return _written("openOrderRest", rest.values, rest.groups, version, {"status": status})
 
 
 def completed_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
     """The fields of completedOrder: the form, overlaid with what the exchange knows ``now``."""
-    return _written("completedOrder", form, version, {"messageId": "101", **now})
+    return _written("completedOrder", form.values, form.rest.groups, version, {"messageId": "101", **now})
 
 
 def rewritten(message: str, fields: Sequence[str], version: int, changes: Mapping[str, str]) -> list[str]:
     """The fields of a written openOrder or completedOrder with other values in some of them."""
-    form = OrderForm({}, {})
-    _Cursor(fields, form, at=0).take(_compiled(message, version))
-    return _written(message, form, version, changes)
+    whole = Section({}, {})
+    _Cursor(fields, whole).take(_compiled(message, version))
+    return _written(message, whole.values, whole.groups, version, changes)
 
 
 def place_order_fields(values: Mapping[str, str]) -> list[str]:
     """The fields of placeOrder at the newest version, all but ``values`` at their defaults."""
-    form = OrderForm(dict.fromkeys(message_fields("placeOrder"), "") | _WHEN_EMPTY, {})
-    return ["3", *_written("placeOrder", form, NEWEST_VERSION, values)]
+    defaults = dict.fromkeys(message_fields("placeOrder"), "") | _WHEN_EMPTY
+    return ["3", *_written("placeOrder", defaults, {}, NEWEST_VERSION, values)]
 
 
 def message_fields(message: str) -> tuple[str, ...]:
@@ -192,7 +250,14 @@ class _Branch:
 _Part = _Block | _Branch | Repeated | Conditions
 
 
-_LAYOUTS = {"placeOrder": PLACE_ORDER, "openOrder": OPEN_ORDER, "completedOrder": COMPLETED_ORDER}
+_LAYOUTS = {
+    "placeOrder": PLACE_ORDER,
+    "placeOrderRest": PLACE_REST,
+    "openOrder": OPEN_ORDER,
+    "openOrderHead": OPEN_ORDER_HEAD,
+    "openOrderRest": OPEN_ORDER_REST,
+    "completedOrder": COMPLETED_ORDER,
+}
 
 
 @cache  # by name: hashing a whole layout takes longer than walking it
@@ -241,17 +306,17 @@ def _getter(names: tuple[str, ...]) -> Callable[[Values], tuple[str, ...]]:
 
 
 class _Cursor:
-    """Walks a compiled layout over the fields of one request."""
+    """Walks a compiled layout over fields, and fills a section with them."""
 
-    __slots__ = ("_at", "_fields", "_form")
+    __slots__ = ("_at", "_fields", "_section")
 
-    def __init__(self, fields: Sequence[str], form: OrderForm, at: int = 1) -> None:
+    def __init__(self, fields: Sequence[str], section: Section) -> None:
         self._fields = fields
-        self._form = form
-        self._at = at
+        self._section = section
+        self._at = 0
 
     def take(self, parts: tuple[_Part, ...]) -> None:
-        values = self._form.values
+        values = self._section.values
         for part in parts:
             match part:
                 case _Block():
@@ -260,9 +325,9 @@ class _Cursor:
                     if part.test(values):
                         self.take(part.parts)
                 case Repeated():
-                    self._form.groups[part.name] = self._rows(part)
+                    self._section.groups[part.name] = self._rows(part)
                 case Conditions():
-                    self._form.groups[part.name] = self._conditions(part.name)
+                    self._section.groups[part.name] = self._conditions(part.name)
 
     def _next(self, count: int, name: str) -> Sequence[str]:
         end = self._at + count
@@ -308,19 +373,22 @@ class _Cursor:
         return tuple(flat)
 
 
-def _written(message: str, form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:
+Groups = Mapping[str, tuple[str, ...]]
+
+
+def _written(message: str, values: Values, groups: Groups, version: int, now: Mapping[str, str]) -> list[str]:
     fields: list[str] = []
-    _write(_compiled(message, version), {**_REPLY_DEFAULTS, **form.values, **now}, form, fields)
+    _write(_compiled(message, version), {**_REPLY_DEFAULTS, **values, **now}, groups, fields)
     return fields
 
 
-def _write(parts: tuple[_Part, ...], values: Values, form: OrderForm, fields: list[str]) -> None:
+def _write(parts: tuple[_Part, ...], values: Values, groups: Groups, fields: list[str]) -> None:
     for part in parts:
         match part:
             case _Block():
                 fields += part.get(values)
             case _Branch():
                 if part.test(values):
-                    _write(part.parts, values, form, fields)
+                    _write(part.parts, values, groups, fields)
             case Repeated() | Conditions():
-                fields += form.groups.get(part.name, ("0",))
+                fields += groups.get(part.name, ("0",))

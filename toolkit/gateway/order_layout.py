@@ -165,13 +165,13 @@ _DELTA_NEUTRAL_ORDER = When(
     ),
 )
 
-PLACE_ORDER: tuple[Field, ...] = (
-    "orderId",
-    *_CONTRACT_HEAD,
-    "primaryExchange",
-    *_CONTRACT_TAIL,
-    *names("secIdType secId"),
-    *_ORDER_HEAD,
+PLACE_CONTRACT = (*_CONTRACT_HEAD, "primaryExchange", *_CONTRACT_TAIL, *names("secIdType secId"))
+"""The second part of placeOrder, after the order id: the contract."""
+
+PLACE_TERMS = _ORDER_HEAD
+"""The third part of placeOrder: what differs from order to order."""
+
+PLACE_REST: tuple[Field, ...] = (
     *names("transmit parentId blockOrder sweepToFill displaySize triggerMethod outsideRth hidden"),
     When(_is_combo, (_LEGS, _ORDER_LEGS, _ROUTING)),
     *names("sharesAllocation discretionaryAmt goodAfterTime goodTillDate"),
@@ -215,16 +215,21 @@ PLACE_ORDER: tuple[Field, ...] = (
         ),
     ),
 )
+"""The last part of placeOrder: what most orders of a client leave at its defaults."""
 
-OPEN_ORDER: tuple[Field, ...] = (
+PLACE_ORDER: tuple[Field, ...] = ("orderId", *PLACE_CONTRACT, *PLACE_TERMS, *PLACE_REST)
+
+OPEN_ORDER_HEAD: tuple[Field, ...] = (
     *names("messageId orderId"),
     *_CONTRACT_HEAD,
     *_CONTRACT_TAIL,
     *_ORDER_HEAD,
-    *names(
-        "clientId permId outsideRth hidden discretionaryAmt goodAfterTime sharesAllocation "
-        "faGroup faMethod faPercentage"
-    ),
+    *names("clientId permId"),
+)
+"""The first part of openOrder: what differs from order to order."""
+
+OPEN_ORDER_REST: tuple[Field, ...] = (
+    *names("outsideRth hidden discretionaryAmt goodAfterTime sharesAllocation faGroup faMethod faPercentage"),
     Before(177, ("faProfile",)),
     *names(
         "modelCode goodTillDate rule80A percentOffset settlingFirm shortSaleSlot "
@@ -265,6 +270,9 @@ OPEN_ORDER: tuple[Field, ...] = (
     Since(162, ("autoCancelParent",)),
     _PEGS,
 )
+"""The rest of openOrder: the status, and the last part of placeOrder again."""
+
+OPEN_ORDER: tuple[Field, ...] = (*OPEN_ORDER_HEAD, *OPEN_ORDER_REST)
 
 COMPLETED_ORDER: tuple[Field, ...] = (
     "messageId",

@@ -7,7 +7,14 @@ from functools import lru_cache
 
 from toolkit.gateway.events import CommissionCharged, Executed, MarginPreview, Order, OrderUpdated
 from toolkit.gateway.fields import UNSET_DOUBLE, number, timestamp
-from toolkit.gateway.order_form import ClientOrder, completed_order_fields, open_order_fields
+from toolkit.gateway.order_form import (
+    ClientOrder,
+    Section,
+    completed_order_fields,
+    open_order_fields,
+    open_order_head,
+    open_order_rest,
+)
 from toolkit.gateway.replies import contract_fields, plain
 from toolkit.gateway.wire import frame
 
@@ -23,13 +30,14 @@ def open_order(version: int, order: Order, status: str) -> bytes:
 
 def what_if(version: int, order: Order, preview: MarginPreview) -> bytes:
     """The answer to a what-if: the order as its client sent it, and what it would mean."""
-    now = _now(order, "PreSubmitted") | _margins(preview)
+    now = _now(order) | {"status": "PreSubmitted"} | _margins(preview)
     return frame(open_order_fields(order.raw.form(), version, now))
 
 
 def completed_order(version: int, order: Order) -> bytes:
     """An order that has ended."""
-    now = _now(order, order.status) | {
+    now = _now(order) | {
+        "status": order.status,
         "filledQuantity": number(order.filled),
         "completedTime": timestamp(order.completed_at) if order.completed_at else "",
         "completedStatus": plain(order.completed_status),
@@ -131,12 +139,22 @@ def _around_status(
     then: the broker's own facts are settled with its permId, a change brings a new form, and the
     quantity (which a group may reduce) is part of the key.
     """
-    fields = open_order_fields(received.form(), version, _now(order, _STATUS))
-    before, _, after = frame(fields)[4:].partition(_STATUS.encode())
+    form = received.form()
+    before, after = _rest_around_status(form.rest, version)
+    return _payload(open_order_head(form, _now(order))) + before, after
+
+
+@lru_cache(maxsize=512)
+def _rest_around_status(rest: Section, version: int) -> tuple[bytes, bytes]:
+    before, _, after = _payload(open_order_rest(rest, version, _STATUS)).partition(_STATUS.encode())
     return before, after
 
 
-def _now(order: Order, status: str) -> dict[str, str]:
+def _payload(fields: list[str]) -> bytes:
+    return frame(fields)[4:]
+
+
+def _now(order: Order) -> dict[str, str]:
     """What the exchange knows better than the client's own form."""
     instrument = order.instrument
     return {
@@ -145,7 +163,6 @@ def _now(order: Order, status: str) -> dict[str, str]:
         "permId": str(order.perm_id),
         "account": order.account,
         "totalQuantity": number(order.quantity),
-        "status": status,
         "conId": str(instrument.con_id),
         "symbol": instrument.symbol,
         "secType": instrument.sec_type,
