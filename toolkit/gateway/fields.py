@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from toolkit.errors import WireError
 
@@ -37,11 +38,13 @@ def flag(value: bool) -> str:
     return "1" if value else "0"
 
 
+@lru_cache(maxsize=64)  # a batch has one moment
 def timestamp(moment: datetime) -> str:
     """A moment as executions carry it: single blanks and a zone name, which every client reads."""
     return moment.strftime("%Y%m%d %H:%M:%S UTC")
 
 
+@lru_cache(maxsize=4096)
 def decimal(text: str, name: str) -> Decimal | None:
     """
     The number in a field; None when it is unset.
@@ -60,6 +63,7 @@ def decimal(text: str, name: str) -> Decimal | None:
     return value
 
 
+@lru_cache(maxsize=4096)
 def integer(text: str, name: str) -> int:
     """
     The whole number in a field; 0 when it is unset.

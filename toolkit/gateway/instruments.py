@@ -32,9 +32,11 @@ US_STOCK_EXCHANGES = (
 _COLUMNS = ("con_id", "symbol", "long_name", "primary_exchange", "reference_price")
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
     One contract, with the facts that a contract-details reply and an order check need.
+
+    Equal to itself alone: there is one of each, so what is worked out for it can be remembered.
 
     Attributes:
         increments: market rule as (from price, increment) pairs, ascending, prices in ``currency``.
@@ -130,7 +132,8 @@ class Universe:
 
     def __init__(self, instruments: Iterable[Instrument] | None = None) -> None:
         self._by_id: dict[int, Instrument] = {}
-        self._by_symbol: dict[str, list[Instrument]] = {}
+        self._by_symbol: dict[tuple[str, str], list[Instrument]] = {}
+        """(symbol, security type, or empty for all) -> instruments"""
         for instrument in shipped() if instruments is None else instruments:
             if instrument.con_id in self._by_id:
                 raise GatewayError(
@@ -138,7 +141,8 @@ class Universe:
                     f"each instrument its own."
                 )
             self._by_id[instrument.con_id] = instrument
-            self._by_symbol.setdefault(instrument.symbol, []).append(instrument)
+            for sec_type in ("", instrument.sec_type):
+                self._by_symbol.setdefault((instrument.symbol, sec_type), []).append(instrument)
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Universe:
@@ -187,11 +191,12 @@ class Universe:
 
         An ``expiry`` is a day (YYYYMMDD) or a contract month (YYYYMM); a strike of 0 fits all.
         """
+        symbol = symbol.upper()
         if con_id:
             found = self._by_id.get(con_id)
             candidates = [found] if found else []
         elif symbol:
-            candidates = self._by_symbol.get(symbol.upper(), [])
+            candidates = self._by_symbol.get((symbol, sec_type), [])
         elif local_symbol:
             candidates = list(self._by_id.values())
         else:
@@ -199,7 +204,7 @@ class Universe:
         return [
             instrument
             for instrument in candidates
-            if (not symbol or instrument.symbol == symbol.upper())
+            if (not symbol or instrument.symbol == symbol)
             and (not sec_type or instrument.sec_type == sec_type)
             and (not exchange or exchange in instrument.valid_exchanges.split(","))
             and (not currency or instrument.currency == currency)

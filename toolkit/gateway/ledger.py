@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from toolkit.gateway.events import CommissionCharged, Executed
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedOrder:
+class ReceivedOrder(msgspec.Struct, frozen=True, gc=False):
     """
     One placeOrder request that reached the gateway, whatever became of it.
 
@@ -44,8 +45,7 @@ class ReceivedOrder:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedFill:
+class IssuedFill(msgspec.Struct, frozen=True, gc=False):
     """
     One execution that the gateway issued, with its commission.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from toolkit.gateway.fields import number, timestamp
 from toolkit.gateway.instruments import Instrument
@@ -197,6 +198,7 @@ def _seconds(moment: datetime) -> str:
     return str(int(moment.timestamp()))
 
 
+@lru_cache(maxsize=1024)
 def contract_fields(instrument: Instrument, exchange: str) -> tuple[str, ...]:
     """The eleven fields in which every reply describes a contract."""
     return (
