@@ -85,12 +85,8 @@ class Book:
             sell.see_queue()
         arrivals = self._waiting.release(self._phase) if self._waiting else []
         if self._triggers.count:
-            fired = self._triggers.on_quote(
-                sell.price,
-                buy.price,
-                bid_grew=0 < bid_before < sell.size,
-                ask_grew=0 < ask_before < buy.size,
-            )
+            grew = 0 < bid_before < sell.size, 0 < ask_before < buy.size
+            fired = self._triggers.on_quote(sell.price, buy.price, *grew)
             arrivals = fired + arrivals
         if arrivals:
             self._arrive(arrivals, now)
@@ -127,8 +123,10 @@ class Book:
     @property
     def next_due(self) -> datetime | None:
         """When :meth:`advance` next has something to do with an order; None when never."""
-        moments = (self._expiries.first(), self.landing)
-        return min((moment for moment in moments if moment is not None), default=None)
+        day_end, landing = self._expiries.first(), self.landing
+        if day_end is None or landing is None:
+            return day_end or landing
+        return min(day_end, landing)
 
     @property
     def landing(self) -> datetime | None:

@@ -32,6 +32,13 @@ def session(day: date) -> tuple[datetime, datetime, datetime, datetime] | None:
     return pre, start, end, post
 
 
+@lru_cache(maxsize=64)  # a batch has one moment
+def midnight_after(now: datetime) -> datetime:
+    """When the broker's day is over: the next midnight in New York, as a UTC instant."""
+    tomorrow = now.astimezone(NEW_YORK).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(0), NEW_YORK).astimezone(UTC)
+
+
 class RegularHours:
     """Exchange sessions (rule R6)."""
 
@@ -84,8 +91,7 @@ class AlwaysOpen:
 
     def day_end(self, now: datetime, *, extended: bool) -> datetime:
         """The next midnight in New York."""
-        tomorrow = now.astimezone(NEW_YORK).date() + timedelta(days=1)
-        return datetime.combine(tomorrow, time(0), NEW_YORK).astimezone(UTC)
+        return midnight_after(now)
 
     def next_open(self, now: datetime, *, extended: bool) -> datetime:
         """It is open now."""

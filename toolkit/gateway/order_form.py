@@ -44,7 +44,7 @@ from toolkit.gateway.wire import NEWEST_VERSION
 MAX_ROWS = 1000
 """Most rows accepted in one group of an order (legs, parameters, conditions)."""
 
-_AS_IT_IS = ("", "0", "1")
+_AS_IT_IS = frozenset({"", "0", "1"})
 _KINDS = dict.fromkeys(FLAGS, "f") | dict.fromkeys(INTEGERS, "i") | dict.fromkeys(NUMBERS, "n")
 
 # Clients disagree on sending a default or an empty field; some decoders need the value.
@@ -139,7 +139,7 @@ def read_place_order(text: str, version: int) -> OrderForm:
     contract = _contract(tuple(fields[2:_TERMS_AT]))
     terms = _tidy({"orderId": fields[1], **dict(zip(PLACE_TERMS, fields[_TERMS_AT:_REST_AT], strict=True))})
     rest = _rest(fields[_REST_AT], version, contract["secType"], terms["orderType"], contract["exchange"])
-    return OrderForm(rest.values | contract | terms, rest)
+    return OrderForm({**rest.values, **contract, **terms}, rest)
 
 
 @lru_cache(maxsize=512)
@@ -171,7 +171,9 @@ def open_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> 
 
 def open_order_head(form: OrderForm, now: Mapping[str, str]) -> list[str]:
     """The first of the fields of openOrder, the same at every version."""
-    return _written("openOrderHead", form.values, {}, NEWEST_VERSION, {"messageId": "5", **now})
+    fields: list[str] = []
+    _write(_compiled("openOrderHead", NEWEST_VERSION), {"messageId": "5", **form.values, **now}, {}, fields)
+    return fields
 
 
 def open_order_rest(rest: Section, version: int, status: str) -> list[str]:
@@ -216,6 +218,7 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and "\\" not in text
 
 
+@lru_cache(maxsize=4096)
 def _canonical(name: str, kind: str, value: str) -> str:
     """Check one field and spell it the one way every client reads."""
     match kind:

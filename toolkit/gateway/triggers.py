@@ -141,7 +141,7 @@ class Triggers:
                 self._trail(method, price, price)
         return self._settle(fired)
 
-    def on_quote(self, bid: int, ask: int, *, bid_grew: bool, ask_grew: bool) -> list[BookOrder]:
+    def on_quote(self, bid: int, ask: int, bid_grew: bool, ask_grew: bool) -> list[BookOrder]:
         """Stops fired by a quote, oldest first; a missing side is 0 and reaches nothing."""
         if not self.count:
             return []
