@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import GatewayError
 from toolkit.gateway import PaperGateway
+from toolkit.gateway.day import Day
 from toolkit.gateway.events import Event, Noticed, Order, OrderUpdated
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ledger import Ledger
@@ -35,10 +36,11 @@ class Desk:
     state: State
     exchange: LastingExchange
     ledger: Ledger
+    day: Day
 
     def do(self, events: list[Event], now: datetime = NOON) -> list[Event]:
         self.state.note(events)
-        self.state.save(self.exchange, self.ledger, now)
+        self.state.save(self.exchange, self.ledger, self.day.start, now)
         return events
 
     def quote(self, bid: float, ask: float, size: int = 100, now: datetime = NOON) -> list[Event]:
@@ -88,10 +90,9 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
 
 
 def started(path: Path) -> Desk:
-    state = State(path)
-    desk = Desk(state, LastingExchange(UNIVERSE, ["DU1"]), Ledger())
-    state.begin(desk.exchange, desk.ledger, run=7, now=NOON)
-    return desk
+    state, exchange, ledger = State(path), LastingExchange(UNIVERSE, ["DU1"]), Ledger()
+    state.begin(exchange, ledger, run=7, now=NOON)
+    return Desk(state, exchange, ledger, Day(exchange, ["DU1"], NOON, state.day))
 
 
 def test_orders_fills_positions_and_money_come_back_to_the_cent(start):

@@ -131,6 +131,9 @@ class Account:
     Args:
         name: account code.
         cash: opening cash.
+
+    Attributes:
+        moved: its cash, a holding or a mark has changed; whoever writes it down takes this back.
     """
 
     __slots__ = (
@@ -140,6 +143,7 @@ class Account:
         "_value",
         "cash",
         "holdings",
+        "moved",
         "name",
         "opening_cash",
         "realized",
@@ -151,6 +155,7 @@ class Account:
         self.cash = cash
         self.realized = ZERO
         self.holdings: dict[int, Holding] = {}
+        self.moved = False
         self._value = ZERO  # of all positions at their marks
         self._gross = ZERO  # the same, without signs
         self._initial = ZERO
@@ -178,6 +183,7 @@ class Account:
             holding = self.holdings[con_id] = Holding(rates)
         if not holding.mark:
             holding.mark = price
+        self.moved = True
         self._weigh(holding, -1)
         before = holding.position
         closing = min(abs(before), abs(shares)) if before * shares < 0 else ZERO
@@ -204,17 +210,16 @@ class Account:
         self._weigh(holding, 1)
         return holding, profit
 
-    def hold(self, con_id: int, position: Decimal, cost: Decimal, mark: Decimal, realized: Decimal) -> None:
-        """Put a holding in as another process left it (signed shares, USD); for a restart."""
-        holding = self.holdings[con_id] = Holding()
-        holding.position, holding.cost = position, cost
-        holding.mark, holding.realized = mark, realized
+    def hold(self, con_id: int, holding: Holding) -> None:
+        """Put a holding in as another process left it; for a restart."""
+        self.holdings[con_id] = holding
         self._weigh(holding, 1)
 
     def mark(self, con_id: int, price: Decimal) -> None:
         """Value a held instrument at ``price`` USD from now on."""
         holding = self.holdings[con_id]
         if holding.mark != price:
+            self.moved = True
             self._weigh(holding, -1)
             holding.mark = price
             self._weigh(holding, 1)

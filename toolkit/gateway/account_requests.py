@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from toolkit.gateway import account_replies, requests
-from toolkit.gateway.events import PortfolioRow, PositionChanged
+from toolkit.gateway.events import PositionChanged
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.requests import Feed
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 1.0
 """How often streams follow the market while nothing is traded, in seconds."""
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _LEDGER_TAGS = ("CashBalance", "RealizedPnL", "UnrealizedPnL")
 
 Rows = Iterable[tuple[object, bytes]]
@@ -43,57 +41,29 @@ class Stream:
                 session.send(row)
 
 
-class Books:
-    """What the streams need to remember of the accounts: whether they moved, how the day began."""
+class Refresh:
+    """When the streams are told: after every trade, and else as often as the market may have moved."""
 
-    def __init__(self, exchange: Exchange, accounts: Iterable[str], now: datetime) -> None:
-        self._exchange = exchange
-        self._accounts = tuple(accounts)
+    def __init__(self, now: datetime) -> None:
         self._touched = False
         self._told_at = now
-        self._worth: dict[str, Decimal] = {}
-        self._profits: dict[tuple[str, int], Decimal] = {}
-        self._begin_day(now)
 
     def touch(self) -> None:
-        """Something was traded."""
+        """Something was traded, or another day has begun."""
         self._touched = True
 
     def due(self, now: datetime) -> bool:
         """Whether the streams should be told now; asking counts as telling."""
-        if self._day != now.astimezone(_NEW_YORK).date():
-            self._begin_day(now)
         if self._touched or (now - self._told_at).total_seconds() >= REFRESH_SECONDS:
             self._touched = False
             self._told_at = now
             return True
         return False
 
-    def daily(self, account: str) -> Decimal:
-        """Profit of an account since midnight in New York (or since the start), in USD."""
-        return self._net_worth(account) - self._worth[account]
-
-    def daily_of(self, row: PortfolioRow) -> Decimal:
-        """Profit of one position since midnight in New York (or since the start), in USD."""
-        before = self._profits.get((row.account, row.instrument.con_id), Decimal(0))
-        return row.unrealized_pnl + row.realized_pnl - before
-
-    def _begin_day(self, now: datetime) -> None:
-        self._day = now.astimezone(_NEW_YORK).date()
-        self._worth = {account: self._net_worth(account) for account in self._accounts}
-        self._profits = {
-            (account, row.instrument.con_id): row.unrealized_pnl + row.realized_pnl
-            for account in self._accounts
-            for row in self._exchange.portfolio(account)
-        }
-
-    def _net_worth(self, account: str) -> Decimal:
-        return Decimal(self._exchange.account_values(account)["NetLiquidation"][0])
-
 
 def refresh(floor: Floor, now: datetime) -> None:
     """Tell every stream, if something was traded or the market had time to move."""
-    if floor.books.due(now):
+    if floor.refreshing.due(now):
         for session in floor.sessions.values():
             for stream in session.streams.values():
                 stream.tell(session)
@@ -173,7 +143,7 @@ def pnl(session: Session, request: requests.Pnl, _: datetime) -> None:
     def rows() -> Rows:
         values = session.floor.exchange.account_values(account)
         unrealized, realized = values["UnrealizedPnL"][0], values["RealizedPnL"][0]
-        daily = session.floor.books.daily(account)
+        daily = session.floor.day.profit(account)
         yield "", account_replies.pnl(request.req_id, daily, Decimal(unrealized), Decimal(realized))
 
     _start(session, Feed.PNL, request.req_id, rows)
@@ -188,7 +158,7 @@ def pnl_single(session: Session, request: requests.PnlSingle, _: datetime) -> No
     def rows() -> Rows:
         for row in session.floor.exchange.portfolio(account):
             if row.instrument.con_id == request.con_id:
-                daily = session.floor.books.daily_of(row)
+                daily = session.floor.day.profit_of(row)
                 yield "", account_replies.pnl_single(request.req_id, row, daily)
 
     _start(session, Feed.PNL_SINGLE, request.req_id, rows)

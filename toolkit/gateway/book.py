@@ -87,6 +87,7 @@ class Book:
         if self._triggers.count:
             grew = 0 < bid_before < sell.size, 0 < ask_before < buy.size
             fired = self._triggers.on_quote(sell.price, buy.price, *grew)
+            self._out += self._triggers.take_trailed(now)
             arrivals = fired + arrivals
         if arrivals:
             self._arrive(arrivals, now)
@@ -110,6 +111,7 @@ class Book:
             if self._phase is Phase.REGULAR and "T" not in cond:
                 self._regular_last = price
             fired = self._triggers.on_print(price, size, extended_only="T" in cond)
+            self._out += self._triggers.take_trailed(now)
             if fired:
                 self._arrive(fired, now)
         return self._take_out()

@@ -20,6 +20,7 @@ from toolkit.gateway.events import (
     Order,
     OrderUpdated,
     PositionChanged,
+    StopTrailed,
 )
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.line import Line
@@ -174,6 +175,8 @@ class Clearing:
         else:
             news = working.untold
             self.tell(working, events)
+            if moved.order.kind == "TRAIL":
+                events.append(StopTrailed(order))
             if news and moved.state is State.WAITING:
                 events.append(self._held_notice(moved.order, order, moved.time))
 

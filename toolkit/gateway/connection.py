@@ -43,7 +43,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer what has come, as one batch."""
         try:
-            self._session.receive(data, self._gateway.clock.now())
+            self._session.receive(data, self._gateway.catch_up())
         except WireError as error:
             logger.warning("closed client %s: %s", self._session.client_id, error)
             self.transport.close()

@@ -159,6 +159,12 @@ class AccountChanged(msgspec.Struct, frozen=True, gc=False):
     account: str
 
 
+class StopTrailed(msgspec.Struct, frozen=True, gc=False):
+    """A trailing stop has followed the market. Clients are not told; a memory notes it."""
+
+    order: Order
+
+
 class Refused(msgspec.Struct, frozen=True, gc=False):
     """A request changed nothing: error ``code`` with ``text`` goes to that client and order id."""
 
@@ -177,7 +183,16 @@ class Noticed(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Event = OrderUpdated | Executed | CommissionCharged | PositionChanged | AccountChanged | Refused | Noticed
+Event = (
+    OrderUpdated
+    | Executed
+    | CommissionCharged
+    | PositionChanged
+    | AccountChanged
+    | StopTrailed
+    | Refused
+    | Noticed
+)
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, market_requests, order_requests
 from toolkit.gateway.api_settings import ApiSettings
+from toolkit.gateway.day import Day
 from toolkit.gateway.events import (
     AccountChanged,
     CommissionCharged,
@@ -46,6 +47,8 @@ class Floor:
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
         ledger: what truly happened.
         executions_since: UTC; earlier fills are no longer told.
+        refreshing: when the account streams are told.
+        day: the broker's day that it is.
         note: told of all events first; whoever keeps the memory of the gateway sets it.
     """
 
@@ -67,7 +70,8 @@ class Floor:
         self.pending: set[Session] = set()
         self.executions_since = datetime.min.replace(tzinfo=UTC)
         self.note: Callable[[Sequence[Event]], None] | None = None
-        self.books = account_requests.Books(exchange, self.accounts, now)
+        self.refreshing = account_requests.Refresh(now)
+        self.day = Day(exchange, self.accounts, now)
 
     def enter(self, session: Session) -> tuple[int, str] | None:
         """Let a conversation in under its client id; otherwise the error code and text."""
@@ -116,8 +120,17 @@ class Floor:
             self.publish(events)
 
     def advance(self, now: datetime) -> None:
-        """Let time pass."""
+        """Let time pass, each midnight at its moment."""
+        while (midnight := self.day.ends) <= now:
+            self.publish(self.exchange.advance(midnight))
+            self.day.begin(midnight)
+            self.refreshing.touch()
         self.publish(self.exchange.advance(now))
+
+    def next_due(self, now: datetime) -> datetime:
+        """When :meth:`advance` has something to do next."""
+        due = self.exchange.next_due(now)
+        return self.day.ends if due is None else min(due, self.day.ends)
 
     def refresh(self, now: datetime) -> None:
         """Tell the subscribers of account values, summaries and profits what has changed."""
@@ -146,7 +159,7 @@ class Floor:
                     for listener in self.sessions.values():
                         account_requests.tell_position(listener, event)
                 case AccountChanged():
-                    self.books.touch()
+                    self.refreshing.touch()
                 case Refused() | Noticed():
                     if session := self.sessions.get(event.client_id):
                         order_requests.tell_error(session, event)

@@ -103,9 +103,18 @@ class Links:
             ties: what it depends on.
             parent: the order that ``ties.parent`` names; None when that one is filled.
         """
-        order.book = book
+        self.tie(order, book, ties, parent)
         if ties == ALONE:
             return self.follow(book.place(order, now), now)
+        if not ties.transmit:
+            return [self._hold(order, now)]
+        return self.transmit(order, now)
+
+    def tie(self, order: BookOrder, book: Book, ties: Ties, parent: BookOrder | None) -> None:
+        """Say what an order depends on, and no more; arguments as of :meth:`admit`."""
+        order.book = book
+        if ties == ALONE:
+            return
         self.used = True
         order.transmit = ties.transmit
         if ties.group is not None:
@@ -115,9 +124,6 @@ class Links:
         if parent is not None:
             order.parent = parent
             parent.children = (*parent.children, order)
-        if not ties.transmit:
-            return [self._hold(order, now)]
-        return self.transmit(order, now)
 
     def transmit(self, order: BookOrder, now: datetime) -> list[Outcome]:
         """Send an order and the parked ones that it depends on."""

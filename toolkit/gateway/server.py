@@ -19,12 +19,12 @@ from types import TracebackType
 from typing import Self
 
 from toolkit.errors import GatewayError
-from toolkit.gateway.account_requests import Books
 from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.clock import Clock
 from toolkit.gateway.connection import Connection
 from toolkit.gateway.control import Market
 from toolkit.gateway.control_port import ControlPort
+from toolkit.gateway.day import Day
 from toolkit.gateway.derivatives import universe_of
 from toolkit.gateway.exchange import ExchangeConfig
 from toolkit.gateway.fault_desk import Faults
@@ -146,7 +146,7 @@ class PaperGateway(Threaded):
         self.connections: dict[Session, Connection] = {}
         self._server: asyncio.Server | None = None
         self._running: asyncio.Task[None] | None = None
-        self._due: datetime | None = None
+        self._due = self.floor.next_due(now)
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -249,13 +249,24 @@ class PaperGateway(Threaded):
             raise GatewayError("The paper gateway is not running: start it first.")
 
         def batch() -> None:
-            action(self.clock.now())
+            action(self.catch_up())
             self.flush()
 
         if threading.get_ident() == self._thread_id:
             batch()
         else:
             asyncio.run_coroutine_threadsafe(_awaited(batch), self._loop).result()
+
+    def catch_up(self) -> datetime:
+        """
+        The time now, with everything done that was to be done by then.
+
+        The first step of every batch: what a deadline or midnight ends is over before anything else.
+        """
+        now = self.clock.now()
+        if self._due <= now:
+            self.floor.advance(now)
+        return now
 
     def later(self, seconds: float, action: Callable[[datetime], None]) -> None:
         """Do something on the floor after a while; from the gateway's own thread."""
@@ -275,16 +286,16 @@ class PaperGateway(Threaded):
     def flush(self) -> None:
         """Send what has collected, one write a client, and see when the exchange is due next."""
         if self._state is not None:
-            self._state.save(self.exchange, self.ledger, self.clock.now())
+            self._state.save(self.exchange, self.ledger, self.floor.day.start, self.clock.now())
         pending = self.floor.pending
         while pending:
             session = pending.pop()
             output = session.take_output()
             if connection := self.connections.get(session):
                 connection.write(output)
-        due, before = self.floor.exchange.next_due(self.clock.now()), self._due
+        due, before = self.floor.next_due(self.clock.now()), self._due
         self._due = due
-        if due is not None and (before is None or due < before):
+        if due < before:
             self._wake.set()
 
     async def _run(self) -> None:
@@ -292,18 +303,14 @@ class PaperGateway(Threaded):
         loop = asyncio.get_running_loop()
         next_tick = loop.time()
         while True:
-            now = self.clock.now()
-            if self._due is not None and self._due <= now:
-                self.floor.advance(now)
+            now = self.catch_up()
             if loop.time() >= next_tick:
                 next_tick = loop.time() + TICK_SECONDS
                 self._move_market(now)
                 self.floor.refresh(now)
             self.flush()
             self._wake.clear()
-            pause = next_tick - loop.time()
-            if self._due is not None:
-                pause = min(pause, self.clock.seconds_until(self._due))
+            pause = min(next_tick - loop.time(), self.clock.seconds_until(self._due))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -316,8 +323,8 @@ class PaperGateway(Threaded):
             state.close()
             raise
         self.floor.note = state.note
+        self.floor.day = Day(self.exchange, self.accounts, now, state.day)
         self.floor.advance(now)
-        self.floor.books = Books(self.exchange, self.accounts, now)
 
     def _forget_state(self) -> None:
         if self._state is not None:

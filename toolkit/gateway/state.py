@@ -17,19 +17,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.errors import GatewayError
-from toolkit.gateway.events import AccountChanged, CommissionCharged, Event, Executed, Order, OrderUpdated
+from toolkit.gateway.day import DayStart
+from toolkit.gateway.events import CommissionCharged, Event, Executed, Order, OrderUpdated, StopTrailed
 from toolkit.gateway.instruments import Instrument, Universe
 from toolkit.gateway.ledger import Ledger, ReceivedOrder
 from toolkit.gateway.order_form import ClientOrder
-from toolkit.gateway.restart import AccountRow, LastingExchange, OrderRow
+from toolkit.gateway.restart import AccountRow, LastingExchange, OrderRow, Standing
 
-_LAYOUT = 1
+_LAYOUT = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS clients (client_id INTEGER PRIMARY KEY, largest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
     perm_id INTEGER PRIMARY KEY, data BLOB NOT NULL, con_id INTEGER NOT NULL,
-    received TEXT NOT NULL, version INTEGER NOT NULL, triggered INTEGER NOT NULL, place INTEGER NOT NULL
+    received TEXT NOT NULL, version INTEGER NOT NULL, standing BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS executions (number INTEGER PRIMARY KEY, fill BLOB NOT NULL, charge BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, data BLOB NOT NULL);
@@ -52,6 +53,7 @@ class State:
     Attributes:
         run: number of the run in which the file was made, None in a new file.
         then: UTC of what it knows last, None in a new file.
+        day: how the broker's day began in which that was, None in a new file.
 
     Raises:
         GatewayError: the file cannot be used: it is no state file, or another gateway has it open.
@@ -60,7 +62,6 @@ class State:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._orders: dict[int, Order] = {}
-        self._accounts: dict[str, None] = {}
         self._fills: list[tuple[Executed, CommissionCharged]] = []
         self._executed: dict[str, Executed] = {}
         self._requests = self._cancels = 0
@@ -86,6 +87,7 @@ class State:
             )
         self.run = int(facts["run"]) if facts else None
         self.then = datetime.fromisoformat(facts["then"]) if facts else None
+        self.day = msgspec.json.decode(facts["day"], type=DayStart) if "day" in facts else None
 
     def begin(self, exchange: LastingExchange, ledger: Ledger, run: int, now: datetime) -> None:
         """
@@ -130,22 +132,27 @@ class State:
                     self._executed[event.exec_id] = event
                 case CommissionCharged():
                     self._fills.append((self._executed.pop(event.exec_id), event))
-                case AccountChanged():
-                    self._accounts[event.account] = None
+                case StopTrailed(order=order):
+                    self._orders[order.perm_id] = order
 
     def note_client(self, client_id: int) -> None:
         """The next order id of this client was moved by hand."""
         self._rolled.add(client_id)
 
-    def save(self, exchange: LastingExchange, ledger: Ledger, now: datetime) -> None:
+    def save(self, exchange: LastingExchange, ledger: Ledger, day: DayStart, now: datetime) -> None:
         """Commit what has changed since the last time, if anything has."""
         requests = ledger.requests[self._requests :]
         cancels = ledger.cancels[self._cancels :]
-        if not (self._orders or self._fills or self._accounts or requests or cancels or self._rolled):
+        accounts = exchange.take_moved_accounts()
+        new_day = day is not self.day
+        if not (self._orders or self._fills or accounts or requests or cancels or self._rolled or new_day):
             return
         db = self._db
         db.execute("BEGIN")
         db.execute("UPDATE facts SET value = ? WHERE name = 'then'", (now.isoformat(),))
+        if new_day:
+            db.execute("REPLACE INTO facts VALUES ('day', ?)", (_json(day).decode(),))
+            self.day = day
         clients = {row.client_id for row in requests} | self._rolled
         clients |= {order.client_id for order in self._orders.values()}
         db.executemany(
@@ -155,7 +162,7 @@ class State:
         db.executemany("INSERT INTO requests (data) VALUES (?)", [(_json(row),) for row in requests])
         db.executemany("INSERT INTO cancels (client_id, order_id) VALUES (?, ?)", cancels)
         db.executemany(
-            "REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?)",
             [_order_columns(exchange.order_row(order)) for order in self._orders.values()],
         )
         db.executemany(
@@ -164,11 +171,11 @@ class State:
         )
         db.executemany(
             "REPLACE INTO accounts VALUES (?, ?)",
-            [(name, _json(exchange.account_row(name))) for name in self._accounts],
+            [(name, _json(exchange.account_row(name))) for name in accounts],
         )
         db.execute("COMMIT")
         self._requests, self._cancels = len(ledger.requests), len(ledger.cancels)
-        for noted in (self._orders, self._fills, self._accounts, self._rolled):
+        for noted in (self._orders, self._fills, self._rolled):
             noted.clear()
 
     def close(self) -> None:
@@ -178,8 +185,8 @@ class State:
 
     def _read_orders(self, universe: Universe) -> list[OrderRow]:
         rows: list[OrderRow] = []
-        for data, con_id, received, version, triggered, place in self._db.execute(
-            "SELECT data, con_id, received, version, triggered, place FROM orders ORDER BY perm_id"
+        for data, con_id, received, version, standing in self._db.execute(
+            "SELECT data, con_id, received, version, standing FROM orders ORDER BY perm_id"
         ):
             order = _read(
                 data,
@@ -187,7 +194,7 @@ class State:
                 instrument=self._instrument(universe, con_id),
                 raw=ClientOrder(received, version),
             )
-            rows.append(OrderRow(order, triggered=bool(triggered), place=place))
+            rows.append(OrderRow(order, msgspec.json.decode(standing, type=Standing)))
         return rows
 
     def _read_executions(self, orders: dict[int, Order]) -> list[tuple[Executed, CommissionCharged]]:
@@ -236,6 +243,5 @@ def _order_columns(row: OrderRow) -> Sequence[Any]:
         order.instrument.con_id,
         received.fields,
         received.version,
-        row.triggered,
-        row.place,
+        _json(row.standing),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from toolkit.gateway.ladder import BookOrder, Ladder, State
+from toolkit.gateway.outcomes import Moved
 from toolkit.gateway.ticks import Size
 
 DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT = 1, 2, 3, 4, 8
@@ -77,7 +79,7 @@ class Triggers:
         default: what method 0 means for this instrument (stocks 2 last, forex 4 bid/ask).
     """
 
-    __slots__ = ("_default", "_last", "_print_size", "_trails", "_watches", "count")
+    __slots__ = ("_default", "_last", "_print_size", "_trailed", "_trails", "_watches", "count")
 
     def __init__(self, default: int) -> None:
         self._default = default
@@ -85,6 +87,7 @@ class Triggers:
             method: Watch(double=method in (DOUBLE_BID_ASK, DOUBLE_LAST)) for method in METHODS - {0}
         }
         self._trails: dict[int, dict[BookOrder, None]] = {method: {} for method in self._watches}
+        self._trailed: list[BookOrder] = []
         self._last = {False: 0, True: 0}  # by "with extended-hours prints"
         self._print_size: Size = 0
         self.count = 0
@@ -160,6 +163,11 @@ class Triggers:
             self._trail(MIDPOINT, bid, ask)
         return self._settle(fired)
 
+    def take_trailed(self, now: datetime) -> list[Moved]:
+        """The trailing stops that have followed the market since this was last asked."""
+        trailed, self._trailed = self._trailed, []
+        return [Moved(order, now, order.state) for order in trailed]
+
     def __iter__(self) -> Iterator[BookOrder]:
         for watch in self._watches.values():
             yield from watch
@@ -179,6 +187,7 @@ class Triggers:
                     watch.remove(order)
                 order.key = order.side * order.stop
                 watch.add(order)
+                self._trailed.append(order)
 
     def _settle(self, fired: list[BookOrder]) -> list[BookOrder]:
         self.count -= len(fired)
