@@ -51,7 +51,7 @@ class Desk:
             client_id=1,
             order_id=order_id,
             account="DU1",
-            instrument=APPLE,
+            instrument=terms.pop("instrument", APPLE),  # type: ignore[arg-type]
             action=str(terms.pop("action", "BUY")),
             quantity=Decimal(quantity),
             order_type=str(terms.pop("order_type", "LMT")),
@@ -89,8 +89,8 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
     desks[-1].state.close()
 
 
-def started(path: Path) -> Desk:
-    state, exchange, ledger = State(path), LastingExchange(UNIVERSE, ["DU1"]), Ledger()
+def started(path: Path, universe: Universe = UNIVERSE) -> Desk:
+    state, exchange, ledger = State(path), LastingExchange(universe, ["DU1"]), Ledger()
     state.begin(exchange, ledger, run=7, now=NOON)
     return Desk(state, exchange, ledger, Day(exchange, ["DU1"], NOON, state.day))
 

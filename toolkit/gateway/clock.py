@@ -40,6 +40,10 @@ class ManualClock(Clock):
         """The moment it was last set to."""
         return self._now
 
+    def not_before(self, moment: datetime) -> None:
+        """Show ``moment`` if it shows an earlier one."""
+        self._now = max(self._now, moment)
+
     def set(self, moment: datetime) -> None:
         """
         Show this moment from now on.
