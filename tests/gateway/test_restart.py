@@ -118,3 +118,56 @@ def test_a_new_day_forgets_what_requests_tell_and_keeps_the_positions_and_the_le
             assert [order.order_id for order in gateway.exchange.completed_orders()] == [1, 2]
 
     asyncio.run(look())
+
+
+def test_a_bracket_that_was_half_entered_when_the_gateway_was_killed_still_protects(tmp_path: Path):
+    control = free_port()
+    symbols = tmp_path / "symbols.csv"  # its market begins between the two exits of the bracket
+    symbols.write_text(
+        "con_id,symbol,long_name,primary_exchange,reference_price\n265598,AAPL,Apple,NASDAQ,150\n"
+    )
+    options = "--state", str(tmp_path / "state"), "--control-port", str(control), "--symbols", str(symbols)
+
+    def offer(bid: float, offered: float, size: int) -> None:
+        list(ask(control, "quote", symbol="AAPL", bid=bid, ask=offered, bid_size=size, ask_size=size))
+
+    def working(ib: IB) -> dict[str, tuple[str, float]]:
+        """Order reference -> status and what remains, of the orders that are not done."""
+        return {t.order.orderRef: (t.orderStatus.status, t.orderStatus.remaining) for t in ib.openTrades()}
+
+    async def session(gateway: GatewayProcess, work: Any) -> None:
+        async with connected(gateway) as ib:  # type: ignore[arg-type]
+            await work(ib)
+
+    async def half_enter(ib: IB) -> None:
+        contract = await apple(ib)
+        bracket = ib.bracketOrder("BUY", 100, 149, 155, 140)
+        for order, name in zip(bracket, ("entry", "profit", "loss"), strict=True):
+            order.orderRef, order.tif = name, "GTC"
+            ib.placeOrder(contract, order)
+        await until(lambda: working(ib)["loss"] == ("PreSubmitted", 100))
+        offer(148.90, 149.00, 60)
+        await until(lambda: working(ib)["entry"] == ("Submitted", 40))
+
+    async def enter_the_rest_and_half_leave(ib: IB) -> None:
+        assert working(ib) == {
+            "entry": ("Submitted", 40), "profit": ("PreSubmitted", 100), "loss": ("PreSubmitted", 100)
+        }  # fmt: skip
+        offer(155.10, 155.20, 60)
+        offer(148.90, 149.00, 40)
+        await until(lambda: working(ib).get("profit") == ("Submitted", 100))
+        offer(155.00, 155.10, 60)
+        await until(lambda: working(ib) == {"profit": ("Submitted", 40), "loss": ("PreSubmitted", 40)})
+
+    async def leave(ib: IB) -> None:
+        assert working(ib) == {"profit": ("Submitted", 40), "loss": ("PreSubmitted", 40)}
+        offer(155.10, 155.20, 40)
+        await until(lambda: working(ib) == {})
+        assert sum(fill.execution.shares for fill in ib.fills() if fill.execution.side == "SLD") == 100
+        await until(lambda: not [position for position in ib.positions() if position.position])
+
+    for work in (half_enter, enter_the_rest_and_half_leave, leave):
+        with gateway_process(*options) as gateway:
+            list(ask(control, "freeze"))
+            asyncio.run(session(gateway, work))
+            gateway.kill()
