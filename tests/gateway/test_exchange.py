@@ -326,12 +326,15 @@ class TestBooks:
         assert len({exec_id for exec_id, _ in seen}) == len({perm for _, perm in seen}) == 2
 
     @pytest.mark.parametrize("bad", [
-        {"hours": "sometimes"}, {"config": ExchangeConfig(commission_plan="free")},
-        {"config": ExchangeConfig(limit_fill="hope")}, {"config": ExchangeConfig(latency_ms=-1)},
+        {"commission_plan": "free"}, {"limit_fill": "hope"}, {"latency_ms": -1},
     ])  # fmt: skip
     def test_a_bad_configuration_is_refused_at_the_start(self, bad):
         with pytest.raises(ConfigError):
-            Exchange(UNIVERSE, ["DU1"], **bad)
+            Exchange(UNIVERSE, ["DU1"], config=ExchangeConfig(**bad))
+
+    def test_unknown_hours_are_refused_at_the_start(self):
+        with pytest.raises(ConfigError):
+            Exchange(UNIVERSE, ["DU1"], hours="sometimes")
 
 
 steps = st.lists(

@@ -186,32 +186,6 @@ def test_a_refused_what_if_comes_with_a_code_that_ends_it(client, order, contrac
     assert errors(client.places(5, order, contract)) == [(5, code)]
 
 
-def test_orders_are_told_to_their_client_alone_and_shown_to_whoever_asks_for_all(floor, client):
-    other = Talker(floor, client_id=2)
-    other.asks("startApi")
-    client.places(5, LimitOrder("BUY", 100, 140))
-    assert other.heard() == []
-    assert kinds(other.asks("reqOpenOrders")) == ["53"]
-    replies = other.asks("reqAllOpenOrders")
-    assert kinds(replies) == [OPEN_ORDER, STATUS, "53"]
-    assert replies[1][9] == "1"
-
-
-def test_another_client_cannot_cancel_an_order(floor, client):
-    client.places(5, LimitOrder("BUY", 100, 140))
-    other = Talker(floor, client_id=2)
-    other.asks("startApi")
-    assert errors(other.asks("cancelOrder", 5)) == [(5, 10147)]
-
-
-def test_a_global_cancel_ends_the_orders_of_every_client(floor, client):
-    client.places(5, LimitOrder("BUY", 100, 140))
-    other = Talker(floor, client_id=2)
-    other.asks("startApi")
-    other.asks("reqGlobalCancel")
-    assert statuses(client.heard()) == ["Cancelled"]
-
-
 def test_an_order_survives_its_client_and_is_found_again_under_the_same_id(floor, client):
     client.places(5, LimitOrder("BUY", 100, 140, orderRef="intent-1"))
     floor.leave(client.session)

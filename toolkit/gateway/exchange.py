@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-import msgspec
-
 from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway.acceptance import (
     CHANGEABLE,
@@ -32,7 +30,7 @@ from toolkit.gateway.acceptance import (
 )
 from toolkit.gateway.account import Account, commission, plan_of
 from toolkit.gateway.calendar import AlwaysOpen, Hours, RegularHours
-from toolkit.gateway.clearing import Clearing, Working
+from toolkit.gateway.clearing import Clearing, Working, updated
 from toolkit.gateway.events import (
     CommissionCharged,
     Event,
@@ -61,20 +59,16 @@ ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
 
 
-class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
+class ExchangeConfig(MatchingConfig, frozen=True, kw_only=True):
     """
-    How the exchange behaves.
+    How the exchange behaves: how its orders fill, what they cost, and what they are called.
 
     Attributes:
-        limit_fill: ``quote`` (a resting limit fills on quotes only) or ``queue`` (prints too).
-        latency_ms: milliseconds from an order's arrival here until it is live in the market.
         commission_plan: ``fixed`` or ``tiered``.
         run: number of this run; execution ids and permanent ids of different runs differ, so a
             client that remembers yesterday's does not take today's for repeats.
     """
 
-    limit_fill: str = "quote"
-    latency_ms: float = 0.0
     commission_plan: str = "fixed"
     run: int = 1
 
@@ -112,7 +106,7 @@ class Exchange:
         commission(1, 1, config.commission_plan)  # refuses an unknown plan now, not at a fill
         self.universe = universe
         self._accounts = {name: Account(name, cash) for name in accounts}
-        self._matching = MatchingConfig(limit_fill=config.limit_fill, latency_ms=config.latency_ms)
+        self._matching = config
         self.hours = _HOURS[hours]()
         self._sessions = hours == "regular"
         self._clearing = Clearing(self.hours, config.commission_plan, config.run)
@@ -121,6 +115,7 @@ class Exchange:
         self._lines: dict[int, Line] = {}
         self._orders: dict[tuple[int, int], Order] = {}
         self._largest: dict[int, int] = {}
+        self._by_hand = 0  # the latest id of an order made by hand
         self._perm_id = config.run % 2_000 * 1_000_000  # with the counter it fits 31 bits
         self._timetable = Timetable()
 
@@ -214,6 +209,14 @@ class Exchange:
         for working in list(self._clearing.working.values()):
             events += self._cancel(working, now)
         return events
+
+    def bind(self) -> list[Event]:
+        """Give the working orders made by hand ids -1, -2, ...: client 0 can change and cancel them."""
+        unbound = [order for order in self.open_orders() if not order.order_id]
+        for order in unbound:
+            order.order_id = self._by_hand = self._by_hand - 1
+            self._orders[order.client_id, order.order_id] = order
+        return [updated(order) for order in unbound]
 
     def check(self, order: Order) -> list[Event]:
         """What :meth:`place` would refuse the order for (its id aside), or nothing."""

@@ -197,4 +197,7 @@ def _order(
         order_ref=order_ref,
         raw=ClientOrder("\0".join(place_order_fields(values)), NEWEST_VERSION),
     )
+    if owner == 0:
+        hands = gateway.floor.sessions.get(0)
+        return gateway.exchange.place_by_hand(order, now, bound=hands is not None and hands.binds)
     return gateway.exchange.place(order, now)

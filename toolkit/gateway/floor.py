@@ -144,29 +144,31 @@ class Floor:
         for event in events:
             match event:
                 case OrderUpdated():
-                    for listener in self._listeners(event.order.client_id):
+                    for listener in self._listeners(event.order.client_id, event.order.order_id):
                         order_requests.tell_order(listener, event)
                 case Executed():
                     fills[event.exec_id] = event
-                    for listener in self._listeners(event.client_id):
+                    for listener in self._listeners(event.client_id, event.order_id):
                         order_requests.tell_fill(listener, event)
                 case CommissionCharged():
                     fill = fills[event.exec_id]
                     self.ledger.record_fill(fill, event)
-                    for listener in self._listeners(fill.client_id):
+                    for listener in self._listeners(fill.client_id, fill.order_id):
                         order_requests.tell_commission(listener, event)
                 case PositionChanged():
                     for listener in self.sessions.values():
                         account_requests.tell_position(listener, event)
                 case AccountChanged():
                     self.refreshing.touch()
+                case Noticed(order_id=0):
+                    pass  # the order was made by hand, in the broker's own window
                 case Refused() | Noticed():
                     if session := self.sessions.get(event.client_id):
                         order_requests.tell_error(session, event)
 
-    def _listeners(self, client_id: int) -> list[Session]:
-        """Who hears of a client's orders and fills: itself, and the master client."""
-        own, master = self.sessions.get(client_id), self.settings.master_client_id
+    def _listeners(self, client_id: int, order_id: int) -> list[Session]:
+        """Who hears of an order and its fills: its client, unless made by hand, and the master client."""
+        own, master = self.sessions.get(client_id) if order_id else None, self.settings.master_client_id
         heard_by = [own] if own else []
         if master is not None and master != client_id and master in self.sessions:
             heard_by.append(self.sessions[master])

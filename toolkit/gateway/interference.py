@@ -61,6 +61,22 @@ class PracticeExchange(LastingExchange):
         self._orders.setdefault((order.client_id, order.order_id), first)
         return events
 
+    def place_by_hand(self, order: Order, now: datetime, *, bound: bool) -> list[Event]:
+        """
+        Place an order that was made in the broker's own window: of client 0, with id 0 (H25).
+
+        No client can change or cancel it before :meth:`bind`, which ``bound`` says has been asked for.
+        """
+        self._by_hand -= bound
+        order.client_id, order.order_id = 0, self._by_hand if bound else 0
+        largest = self._largest.get(0, 0)
+        self._largest[0] = order.order_id - 1
+        events = self.place(order, now)
+        self._largest[0] = largest
+        if not bound:
+            self._orders.pop((0, 0), None)
+        return events
+
     def working_on_side(self, order: Order) -> int:
         """How many orders work for the account on this side of the contract."""
         mine = order.account, order.action, order.instrument.con_id

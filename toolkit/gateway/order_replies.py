@@ -23,7 +23,7 @@ _STATUS = "\x01"  # stands in for the status; no client can send it in an order
 
 def open_order(version: int, order: Order, status: str) -> bytes:
     """An order as its client sent it, and its status."""
-    before, after = _around_status(order, order.raw, version, order.quantity)
+    before, after = _around_status(order, order.raw, version, order.quantity, order.order_id)
     length = len(before) + len(status) + len(after)
     return length.to_bytes(4, "big") + before + status.encode("ascii") + after
 
@@ -130,14 +130,14 @@ def commission(charge: CommissionCharged) -> bytes:
 
 @lru_cache(maxsize=512)
 def _around_status(
-    order: Order, received: ClientOrder, version: int, _quantity: Decimal
+    order: Order, received: ClientOrder, version: int, _quantity: Decimal, _order_id: int
 ) -> tuple[bytes, bytes]:
     """
     The payload of openOrder before and after the status.
 
     An order is told several times within moments, and nothing else in this long message changes
-    then: the broker's own facts are settled with its permId, a change brings a new form, and the
-    quantity (which a group may reduce) is part of the key.
+    then: the broker's own facts are settled with its permId, a change brings a new form, and what
+    others may change is part of the key: the quantity (its group) and the id (binding).
     """
     form = received.form()
     before, after = _rest_around_status(form.rest, version)

@@ -91,7 +91,13 @@ def cancel_all(session: Session, _: requests.GlobalCancel, now: datetime) -> Non
 
 
 def open_orders(session: Session, request: requests.OpenOrders, _: datetime) -> None:
-    """Each working order and its status, then the end."""
+    """
+    Each working order and its status, then the end.
+
+    "For client ID 0, this will bind previous manual TWS orders" (TWS API reference, reqOpenOrders).
+    """
+    if session.client_id == 0 and not request.everyone:
+        session.floor.exchange.bind()
     for order in session.floor.exchange.open_orders():
         if request.everyone or order.client_id == session.client_id:
             tell_order(session, _as_it_is(order))

@@ -88,7 +88,7 @@ class OpenOrders:
 
 @dataclass(frozen=True, slots=True)
 class AutoOpenOrders:
-    """Bind orders made by hand to client 0. This gateway has no other hands."""
+    """Bind orders made by hand to client 0, or no longer."""
 
     bind: bool
 

@@ -139,7 +139,9 @@ class LastingExchange(Exchange):
         standings: dict[int, Standing] = {}
         for row in sorted(orders, key=lambda row: row.order.perm_id):
             order = row.order
-            self._orders[order.client_id, order.order_id] = order
+            if order.order_id:  # else made by hand, and known by its permanent id alone
+                self._orders[order.client_id, order.order_id] = order
+            self._by_hand = min(self._by_hand, order.order_id)
             self._perm_id = max(self._perm_id, order.perm_id)
             if not order.finished:
                 standings[order.perm_id] = row.standing

@@ -46,6 +46,7 @@ class Session:
         client_id: -1 until it named itself.
         ended: nothing more is read; the connection is to be closed once the output is sent.
         hears_positions: it asked for positions.
+        binds: orders made by hand are to become its own.
         position_feeds: request id -> positions of one account.
         streams: account values, summaries and profits.
         watches: market data.
@@ -58,6 +59,7 @@ class Session:
         self.client_id = -1
         self.ended = False
         self.hears_positions = False
+        self.binds = False
         self.position_feeds: dict[int, requests.PositionsMulti] = {}
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
@@ -185,10 +187,14 @@ def _is_for_traders(request: requests.Request) -> bool:
     return False
 
 
-def _auto_open_orders(session: Session, _: object, __: datetime) -> None:
-    """Client 0 need not be answered: it hears of orders made by hand when there are any."""
+def _auto_open_orders(session: Session, request: requests.AutoOpenOrders, _: datetime) -> None:
+    """Client 0 hears of the orders made by hand, now and later, and may change and cancel them."""
     if session.client_id != 0:
         session.error(-1, *ONLY_CLIENT_ZERO)
+        return
+    session.binds = request.bind
+    if request.bind:
+        session.floor.publish(session.floor.exchange.bind())
 
 
 def _needs_no_answer(*_: object) -> None:
