@@ -12,6 +12,8 @@ from toolkit.gateway import PaperGateway
 from toolkit.gateway.account import commission
 from toolkit.gateway.clock import ManualClock
 from toolkit.gateway.derivatives import third_friday, universe_of
+from toolkit.gateway.events import Order, Refused
+from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.instruments import Universe
 
 DAY = date(2026, 1, 2)
@@ -81,6 +83,25 @@ class TestFinding:
 
     def test_a_name_that_could_mean_several_means_none(self):
         assert UNIVERSE.named("ES") is None
+
+
+@pytest.mark.parametrize(("name", "price", "fits"), [
+    ("ESH6", "5000.25", True), ("ESH6", "5000.10", False), ("CLG6", "70.01", True), ("CLG6", "70.005", False),
+    ("EUR.USD", "1.10005", True), ("EUR.USD", "1.10003", False),
+    ("AAPL  260116C00190000", "2.95", True), ("AAPL  260116C00190000", "2.951", False),
+    ("AAPL  260116C00190000", "3.05", True), ("AAPL  260116C00190000", "3.01", False),
+    ("SPY", "0.9999", True), ("SPY", "1.0001", False),
+])  # fmt: skip
+def test_h41_a_limit_must_fit_the_market_rule_of_its_instrument_at_its_price(name, price, fits):
+    instrument = UNIVERSE.named(name)
+    assert instrument is not None
+    exchange = Exchange(UNIVERSE, ["DU1"], cash=D(10) ** 9)
+    order = Order(
+        client_id=1, order_id=1, account="DU1", instrument=instrument, action="BUY", quantity=D(1),
+        order_type="LMT", limit_price=D(price),
+    )  # fmt: skip
+    codes = [event.code for event in exchange.check(order) if isinstance(event, Refused)]
+    assert codes == ([] if fits else [110])
 
 
 @pytest.mark.parametrize(("plan", "contracts", "fee"), [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -180,3 +181,16 @@ def test_h25_ib_async_as_client_0_cancels_an_order_made_by_hand():
             assert gateway.exchange.open_orders() == []
 
     with_gateway(test)
+
+
+def test_h25_a_bound_id_outlives_the_gateway(tmp_path):
+    async def main() -> None:
+        for _ in range(2):  # the second time it comes from the file
+            async with PaperGateway(quotes=None, state=tmp_path / "state") as gateway:
+                if not gateway.exchange.open_orders():
+                    gateway.faults.add("foreign", symbol="AAPL", limit=100.0, owner=0)
+                    async with connected(gateway, client_id=0) as ib:
+                        assert [trade.order.orderId for trade in ib.openTrades()] == [-1]
+                assert [order.order_id for order in gateway.exchange.open_orders()] == [-1]
+
+    asyncio.run(main())

@@ -17,9 +17,9 @@ from toolkit.gateway import PaperGateway
 from toolkit.gateway.day import Day
 from toolkit.gateway.events import Event, Noticed, Order, OrderUpdated
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.interference import PracticeExchange
 from toolkit.gateway.ledger import Ledger
 from toolkit.gateway.order_form import ClientOrder
-from toolkit.gateway.restart import LastingExchange
 from toolkit.gateway.state import State
 
 NOON = datetime(2026, 1, 5, 17, tzinfo=UTC)
@@ -34,7 +34,7 @@ class Desk:
     """An exchange and its memory, as a gateway keeps them."""
 
     state: State
-    exchange: LastingExchange
+    exchange: PracticeExchange
     ledger: Ledger
     day: Day
 
@@ -47,7 +47,10 @@ class Desk:
         return self.do(self.exchange.quote(APPLE.con_id, bid, ask, size, size, now), now)
 
     def place(self, order_id: int, quantity: int, now: datetime = NOON, **terms: object) -> list[Event]:
-        order = Order(
+        return self.do(self.exchange.place(self.order(order_id, quantity, **terms), now), now)
+
+    def order(self, order_id: int, quantity: int, **terms: object) -> Order:
+        return Order(
             client_id=1,
             order_id=order_id,
             account="DU1",
@@ -58,7 +61,6 @@ class Desk:
             raw=ClientOrder("3\0fields", 178),
             **terms,  # type: ignore[arg-type]
         )
-        return self.do(self.exchange.place(order, now), now)
 
     def picture(self) -> object:
         """Everything that a client could ask for."""
@@ -90,7 +92,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
 
 
 def started(path: Path, universe: Universe = UNIVERSE) -> Desk:
-    state, exchange, ledger = State(path), LastingExchange(universe, ["DU1"]), Ledger()
+    state, exchange, ledger = State(path), PracticeExchange(universe, ["DU1"]), Ledger()
     state.begin(exchange, ledger, run=7, now=NOON)
     return Desk(state, exchange, ledger, Day(exchange, ["DU1"], NOON, state.day))
 

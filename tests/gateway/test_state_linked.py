@@ -142,6 +142,20 @@ def test_day_orders_keep_their_deadline_and_gtc_orders_have_none(again):
     assert again().exchange.next_due(NOON) is None
 
 
+def test_orders_made_by_hand_keep_their_ids_and_new_ones_get_others(again):
+    def by_hand(desk: Desk, *, bound: bool) -> None:
+        order = desk.order(0, 10, limit_price=D(149), tif="GTC")
+        desk.do(desk.exchange.place_by_hand(order, NOON, bound=bound))
+
+    desk = again()
+    by_hand(desk, bound=True)
+    by_hand(desk, bound=False)
+    desk = again()
+    by_hand(desk, bound=False)
+    by_hand(desk, bound=True)
+    assert [order.order_id for order in again().exchange.open_orders()] == [-1, 0, 0, -2]
+
+
 def test_marks_and_the_profit_of_the_day_come_back(again):
     desk = again()
     desk.quote(150, 150.02)

@@ -37,6 +37,7 @@ from toolkit.gateway.events import (
     Executed,
     MarginPreview,
     Order,
+    OrderUpdated,
     PortfolioRow,
     PositionChanged,
     Print,
@@ -210,7 +211,7 @@ class Exchange:
             events += self._cancel(working, now)
         return events
 
-    def bind(self) -> list[Event]:
+    def bind(self) -> list[OrderUpdated]:
         """Give the working orders made by hand ids -1, -2, ...: client 0 can change and cancel them."""
         unbound = [order for order in self.open_orders() if not order.order_id]
         for order in unbound:

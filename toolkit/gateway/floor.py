@@ -136,6 +136,13 @@ class Floor:
         """Tell the subscribers of account values, summaries and profits what has changed."""
         account_requests.refresh(self, now)
 
+    def bind(self) -> list[OrderUpdated]:
+        """Make the orders made by hand those of client 0; what it is to be told."""
+        events = self.exchange.bind()
+        if self.note is not None:
+            self.note(events)
+        return events
+
     def publish(self, events: Sequence[Event]) -> None:
         """Tell each event to those who may hear it. All events of the exchange pass through here."""
         if self.note is not None:

@@ -97,7 +97,7 @@ def open_orders(session: Session, request: requests.OpenOrders, _: datetime) -> 
     "For client ID 0, this will bind previous manual TWS orders" (TWS API reference, reqOpenOrders).
     """
     if session.client_id == 0 and not request.everyone:
-        session.floor.exchange.bind()
+        session.floor.bind()
     for order in session.floor.exchange.open_orders():
         if request.everyone or order.client_id == session.client_id:
             tell_order(session, _as_it_is(order))

@@ -193,8 +193,8 @@ def _auto_open_orders(session: Session, request: requests.AutoOpenOrders, _: dat
         session.error(-1, *ONLY_CLIENT_ZERO)
         return
     session.binds = request.bind
-    if request.bind:
-        session.floor.publish(session.floor.exchange.bind())
+    for event in session.floor.bind() if request.bind else ():
+        order_requests.tell_order(session, event)
 
 
 def _needs_no_answer(*_: object) -> None:
