@@ -68,6 +68,14 @@ def trade(ts: Moment, price: float, size: int = 100, **more: Any) -> Event:
     return {"type": "trade", "ts": ts, "price": price, "size": size, **more}
 
 
+def halt(ts: Moment) -> Event:
+    return {"type": "halt", "ts": ts}
+
+
+def resume(ts: Moment) -> Event:
+    return {"type": "resume", "ts": ts}
+
+
 def buy(ts: Moment, name: str = "a", qty: int = 100, **terms: Any) -> Event:
     if "order_type" not in terms:
         kinds = {(False, False): "MKT", (True, False): "LMT", (False, True): "STP", (True, True): "STP LMT"}

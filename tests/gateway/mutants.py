@@ -70,6 +70,9 @@ MUTANTS = [
     Mutant("CLOSE", "the quote instead of the last price", "book.py", "at = self._regular_last or", "at ="),
     Mutant("BRACKET", "children are live at once", "links.py", "if parent is None or parent.state is State.FILLED:", "if True:"),
     Mutant("BRACKET", "children stay held", "links.py", "if child.transmit else []", "if False else []"),
+    Mutant("HALT", "quotes count", "halts.py", "self._kept = bid, ask, bid_size, ask_size\n            return", "return super().quote(bid, ask, bid_size, ask_size, now)\n            return"),
+    Mutant("HALT", "prints count", "halts.py", "if self.halted:\n            return self.advance(now)\n        return super().trade", "if False:\n            return self.advance(now)\n        return super().trade"),
+    Mutant("HALT", "the old quote when it resumes", "halts.py", "self._kept = bid, ask, bid_size, ask_size", "pass"),
     Mutant("OCA", "no block", "links.py", "and self.kind != REDUCE:", "and False:"),
     Mutant("OCA", "kind 1 only reduces", "links.py", "0 if self.kind == CANCEL else", "0 if False else"),
 ]  # fmt: skip

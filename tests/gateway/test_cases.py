@@ -21,7 +21,7 @@ from toolkit.gateway.instruments import Instrument, Universe
 from toolkit.gateway.matching import simulate
 from toolkit.gateway.wire import Receiver
 
-RANK = {"quote": 0, "trade": 1}
+RANK = {"quote": 0, "trade": 1, "halt": 1, "resume": 1}
 VERSION = 178
 INSTRUMENTS = [
     Instrument(con_id=number, symbol=f"CASE{number}", long_name=case.sentence)
@@ -149,6 +149,8 @@ class Stage:
         elif event["type"] == "trade":
             more = event.get("cond", ""), event.get("aggressor", "")
             self._at(now, lambda: floor.trade(con_id, event["price"], event["size"], now, *more))
+        elif event["type"] in ("halt", "resume"):
+            self._at(now, lambda: floor.halt(con_id, now, halted=event["type"] == "halt"))
         else:
             self._at(now, lambda: None)
             self._ask(event)

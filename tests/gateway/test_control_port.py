@@ -84,6 +84,13 @@ def test_the_market_can_be_frozen(gateway):
     assert gateway.market.frozen
 
 
+def test_trading_of_a_symbol_is_halted_and_resumed(gateway):
+    done(gateway, "halt", "AAPL")
+    assert gateway.exchange.is_halted(265598)
+    done(gateway, "resume", "AAPL")
+    assert not gateway.exchange.is_halted(265598)
+
+
 def test_a_notice_reaches_a_client(gateway, peer):
     done(gateway, "notice", "1100", "--text", "gone")
     while (told := peer.hear("4"))[3] != "1100":

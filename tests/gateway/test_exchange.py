@@ -19,7 +19,8 @@ from toolkit.gateway.events import (
     PositionChanged,
     Refused,
 )
-from toolkit.gateway.exchange import Exchange, ExchangeConfig
+from toolkit.gateway.exchange import Exchange
+from toolkit.gateway.exchange_config import ExchangeConfig
 from toolkit.gateway.instruments import EUR_USD, Universe
 from toolkit.gateway.matching import simulate
 

@@ -46,6 +46,16 @@ class Market:
         """Stop synthetic or recorded quotes; from here on only ``set_quote`` moves the market."""
         self.frozen = True
 
+    def halt(self, symbol: str) -> None:
+        """Stop the trading of a symbol until :meth:`resume`. Raises GatewayError: no such symbol."""
+        con_id = self._con_id(symbol)
+        self._gateway.call(lambda now: self._gateway.floor.halt(con_id, now, halted=True))
+
+    def resume(self, symbol: str) -> None:
+        """Trade it again, beginning with its newest quote. Raises GatewayError: no such symbol."""
+        con_id = self._con_id(symbol)
+        self._gateway.call(lambda now: self._gateway.floor.halt(con_id, now, halted=False))
+
     def _con_id(self, symbol: str) -> int:
         found = self._gateway.floor.universe.named(symbol)
         if found is None:

@@ -121,6 +121,22 @@ def freeze(port: int) -> None:
 
 
 @control.command()
+@click.argument("symbol")
+@click.pass_obj
+def halt(port: int, symbol: str) -> None:
+    """Stop the trading of SYMBOL."""
+    list(ask(port, "halt", symbol=symbol))
+
+
+@control.command()
+@click.argument("symbol")
+@click.pass_obj
+def resume(port: int, symbol: str) -> None:
+    """Trade SYMBOL again."""
+    list(ask(port, "resume", symbol=symbol))
+
+
+@control.command()
 @click.argument("code", type=int)
 @click.option("--text", default="", help="What it says; the broker's own words when left out.")
 @click.pass_obj

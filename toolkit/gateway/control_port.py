@@ -140,6 +140,14 @@ def _freeze(gateway: PaperGateway, _: dict[str, Any]) -> None:
     gateway.market.freeze()
 
 
+def _halt(gateway: PaperGateway, values: dict[str, Any]) -> None:
+    gateway.market.halt(**values)
+
+
+def _resume(gateway: PaperGateway, values: dict[str, Any]) -> None:
+    gateway.market.resume(**values)
+
+
 def _fault(name: str) -> Callable[[PaperGateway, dict[str, Any]], None]:
     """A command that is a fault which happens at once."""
 
@@ -156,6 +164,8 @@ ACTIONS: Mapping[str, Callable[[PaperGateway, dict[str, Any]], Mapping[str, Any]
     "quote": _quote,
     "trade": _trade,
     "freeze": _freeze,
+    "halt": _halt,
+    "resume": _resume,
     "notice": _fault("notice"),
     "disconnect": _fault("close"),
     "roll-ids": _fault("roll_ids"),

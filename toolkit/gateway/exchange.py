@@ -44,12 +44,12 @@ from toolkit.gateway.events import (
     Quote,
     Refused,
 )
+from toolkit.gateway.exchange_config import ExchangeConfig
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ladder import BookOrder
 from toolkit.gateway.line import Line
 from toolkit.gateway.links import Links
 from toolkit.gateway.margin import rates_of
-from toolkit.gateway.matching import MatchingConfig
 from toolkit.gateway.outcomes import Outcome
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
@@ -58,20 +58,6 @@ from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST
 
 ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
-
-
-class ExchangeConfig(MatchingConfig, frozen=True, kw_only=True):
-    """
-    How the exchange behaves: how its orders fill, what they cost, and what they are called.
-
-    Attributes:
-        commission_plan: ``fixed`` or ``tiered``.
-        run: number of this run; execution ids and permanent ids of different runs differ, so a
-            client that remembers yesterday's does not take today's for repeats.
-    """
-
-    commission_plan: str = "fixed"
-    run: int = 1
 
 
 class Exchange:
@@ -280,6 +266,16 @@ class Exchange:
             line.revalue()
         return self._settle(line, outcomes, now) if outcomes else []
 
+    def halt(self, con_id: int, now: datetime) -> list[Event]:
+        """Stop the trading of an instrument until :meth:`resume`."""
+        line = self._line(con_id)
+        return self._settle(line, line.book.halt(now), now)
+
+    def resume(self, con_id: int, now: datetime) -> list[Event]:
+        """Trade it again, beginning with its newest quote."""
+        line = self._line(con_id)
+        return self._settle(line, line.book.resume(now), now)
+
     def advance(self, now: datetime) -> list[Event]:
         """Let time pass: orders in flight go live, DAY orders end, sessions open and close."""
         events: list[Event] = []
@@ -346,6 +342,10 @@ class Exchange:
     def last_print(self, con_id: int) -> Print | None:
         """The newest print that may set the last price, None before the first."""
         return self._line(con_id).last()
+
+    def is_halted(self, con_id: int) -> bool:
+        """Whether its trading is stopped."""
+        return self._line(con_id).book.halted
 
     # ---- inside ------------------------------------------------------------------------------
 

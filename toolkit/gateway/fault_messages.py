@@ -35,6 +35,7 @@ _REPLIES: Mapping[int, tuple[str, str]] = {
                         "lastLiquidity pendingPriceRevision")),
     15: ("managedAccounts", "version accounts"),
     17: ("historicalData", ""),
+    45: ("tickGeneric", "version reqId tickType value"),
     46: ("tickString", "version reqId tickType value"),
     49: ("currentTime", "version time"),
     52: ("contractDataEnd", "version reqId"),

@@ -112,12 +112,21 @@ class Floor:
     def trade(
         self, con_id: int, price: Number, size: Number, now: datetime, cond: str = "", aggressor: str = ""
     ) -> None:
-        """A print of one instrument; ``aggressor`` B or S where it is known who initiated it."""
+        """A print of one instrument, unless it is halted; ``aggressor`` B or S where that is known."""
+        if self.exchange.is_halted(con_id):
+            return
         events = self.exchange.trade(con_id, price, size, now, cond, aggressor)
         if watches := self.watchers.get(con_id):
             market_requests.tell_print(self.exchange.last_print(con_id), watches)
         if events:
             self.publish(events)
+
+    def halt(self, con_id: int, now: datetime, *, halted: bool) -> None:
+        """Stop the trading of an instrument, or resume it."""
+        change = self.exchange.halt if halted else self.exchange.resume
+        events = change(con_id, now)
+        market_requests.tell_halted(self.watchers.get(con_id, ()), halted=halted)
+        self.publish(events)
 
     def advance(self, now: datetime) -> None:
         """Let time pass, each midnight at its moment."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from toolkit.gateway.account import Account
-from toolkit.gateway.book import Book
 from toolkit.gateway.events import Print, Quote
+from toolkit.gateway.halts import HaltableBook
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.ticks import Size, price, price_units, quantity
 
@@ -27,7 +27,7 @@ class Line:
         "time",
     )  # fmt: skip
 
-    def __init__(self, instrument: Instrument, book: Book) -> None:
+    def __init__(self, instrument: Instrument, book: HaltableBook) -> None:
         self.instrument = instrument
         self.book = book
         self.rule = tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.gateway.floor import Floor
     from toolkit.gateway.session import Session
 
-BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, LAST_TIMESTAMP = 0, 1, 2, 3, 4, 5, 45
+BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, LAST_TIMESTAMP, HALTED = 0, 1, 2, 3, 4, 5, 45, 49
 """Tick types of the TWS API."""
 
 LIVE = 1
@@ -74,6 +74,10 @@ class Ticks:
         seconds = str(int(trade.time.timestamp()))
         self._session.send(replies.tick_string(self._req_id, LAST_TIMESTAMP, seconds))
         self._price(LAST, trade.price, trade.size)
+
+    def halted(self, *, halted: bool) -> None:
+        """Send that trading has stopped, or that it goes on."""
+        self._session.send(replies.tick_generic(self._req_id, HALTED, Decimal(halted)))
 
     def _price(self, tick: int, price: Decimal | None, size: Decimal) -> None:
         if price is None:
@@ -132,6 +136,13 @@ def tell_print(trade: Print | None, watches: Iterable[Watch]) -> None:
     if trade is not None:
         for watch in watches:
             watch.trade(trade)
+
+
+def tell_halted(watches: Iterable[Watch], *, halted: bool) -> None:
+    """A halt, or its end, to those who watch the ticks of its contract."""
+    for watch in watches:
+        if isinstance(watch, Ticks):
+            watch.halted(halted=halted)
 
 
 def stop_watching(floor: Floor, watch: Watch) -> None:
@@ -251,3 +262,5 @@ def _tell_what_is_known(session: Session, watch: Watch) -> None:
         watch.quote(quote)
     if trade := session.floor.exchange.last_print(watch.con_id):
         watch.trade(trade)
+    if session.floor.exchange.is_halted(watch.con_id):
+        tell_halted([watch], halted=True)

@@ -42,18 +42,20 @@ from typing import Any
 import msgspec
 
 from toolkit.errors import ConfigError, GatewayError
-from toolkit.gateway.book import Book
 from toolkit.gateway.calendar import RegularHours
+from toolkit.gateway.halts import HaltableBook
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Links, Ties
 from toolkit.gateway.outcomes import Fill, Outcome
 from toolkit.gateway.terms import NOT_DIRECTED, check_terms, status_word
 from toolkit.gateway.ticks import SCALE, Size, price_units, size_of
 
-_RANK = {"quote": 0, "trade": 1, "order": 2, "cancel": 2, "modify": 2}
+_RANK = {"quote": 0, "trade": 1, "halt": 1, "resume": 1, "order": 2, "cancel": 2, "modify": 2}
 _NEEDED = {
     "quote": (),
     "trade": ("price", "size"),
+    "halt": (),
+    "resume": (),
     "order": ("id", "side", "qty"),
     "cancel": ("id",),
     "modify": ("id",),
@@ -78,9 +80,9 @@ class MatchingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not (math.isfinite(self.latency_ms) and self.latency_ms >= 0):
             raise ConfigError(f"latency_ms is {self.latency_ms}; give 0 or more milliseconds.")
 
-    def book(self, hours: Any, default_trigger: int = 2) -> Book:
+    def book(self, hours: Any, default_trigger: int = 2) -> HaltableBook:
         """A fresh book that follows this configuration."""
-        return Book(
+        return HaltableBook(
             hours,
             queue=self.limit_fill == "queue",
             latency=timedelta(milliseconds=self.latency_ms),
@@ -99,7 +101,8 @@ def simulate(
             ISO 8601 text): quote {bid, bid_size, ask, ask_size}; trade {price, size, cond,
             aggressor}; order {id, side, order_type, qty, lmt, stop, tif, outside_rth, exchange,
             trigger_method, trail_amount or trail_percent (TRAIL; ``stop`` is where it begins),
-            parent (id of another order), oca_group, oca_type (1 to 3), transmit}; cancel {id};
+            parent (id of another order), oca_group, oca_type (1 to 3), transmit}; halt {} and
+            resume {} (:mod:`toolkit.gateway.halts`); cancel {id};
             modify {id, and what changes}.
         config: ``limit_fill`` (quote or queue) and ``latency_ms``.
 
@@ -160,6 +163,10 @@ class _Replay:
                     _letters(event.get("cond")),
                     _letters(event.get("aggressor"))[:1].upper(),
                 )
+            elif kind == "halt":
+                out = self.book.halt(now)
+            elif kind == "resume":
+                out = self.book.resume(now)
             elif kind == "order":
                 out = self._place(event, now)
             elif kind == "cancel":

@@ -148,6 +148,11 @@ def tick_string(req_id: int, tick: int, value: str) -> bytes:
     return frame(("46", "6", str(req_id), str(tick), value))
 
 
+def tick_generic(req_id: int, tick: int, value: Decimal) -> bytes:
+    """A tick that is a bare number."""
+    return frame(("45", "6", str(req_id), str(tick), number(value)))
+
+
 def tick_req_params(req_id: int, instrument: Instrument) -> bytes:
     """What a market data stream will look like."""
     return frame(("81", str(req_id), number(instrument.min_tick), "", "0"))

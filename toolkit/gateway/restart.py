@@ -108,7 +108,7 @@ class LastingExchange(Exchange):
         )
         return AccountRow(name, account.opening_cash, account.cash, account.realized, holdings)
 
-    def resume(
+    def take_up(
         self,
         orders: Sequence[OrderRow],
         executions: Iterable[tuple[Executed, CommissionCharged]],

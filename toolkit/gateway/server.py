@@ -26,7 +26,7 @@ from toolkit.gateway.control import Market
 from toolkit.gateway.control_port import ControlPort
 from toolkit.gateway.day import Day
 from toolkit.gateway.derivatives import universe_of
-from toolkit.gateway.exchange import ExchangeConfig
+from toolkit.gateway.exchange_config import ExchangeConfig
 from toolkit.gateway.fault_desk import Faults
 from toolkit.gateway.floor import Floor
 from toolkit.gateway.instruments import Universe

@@ -110,7 +110,7 @@ class State:
         ]
         largest = dict(self._db.execute("SELECT client_id, largest FROM clients"))
         try:
-            exchange.resume(orders, executions, accounts, largest, self.then)
+            exchange.take_up(orders, executions, accounts, largest, self.then)
         except GatewayError as error:
             raise GatewayError(f"The state file {self.path} does not fit: {error}") from error
         for fill, charge in executions:
