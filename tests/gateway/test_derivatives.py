@@ -15,6 +15,7 @@ from toolkit.gateway.derivatives import third_friday, universe_of
 from toolkit.gateway.events import Order, Refused
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.instruments import Universe
+from toolkit.gateway.interference import PracticeExchange
 
 DAY = date(2026, 1, 2)
 NOW = datetime(2026, 1, 2, 15, 30, tzinfo=UTC)
@@ -109,6 +110,22 @@ def test_h41_a_limit_must_fit_the_market_rule_of_its_instrument_at_its_price(nam
 ])  # fmt: skip
 def test_futures_and_options_are_charged_by_the_contract(plan, contracts, fee):
     assert commission(contracts, 5000, plan) == D(fee)
+
+
+def test_a_corrected_price_of_a_future_counts_with_its_multiplier():
+    future = UNIVERSE.named("ESH6")
+    assert future is not None
+    exchange = PracticeExchange(UNIVERSE, ["DU1"])
+    exchange.quote(future.con_id, 5000, 5001, 10, 10, NOW)
+    order = Order(
+        client_id=1, order_id=1, account="DU1", instrument=future, action="BUY", quantity=D(1),
+        order_type="MKT",
+    )  # fmt: skip
+    exchange.place(order, NOW)
+    before = exchange.account_values("DU1")["TotalCashValue"][0]
+    ((fill, _),) = exchange.executions()
+    exchange.correct(fill.exec_id, D(5000))
+    assert exchange.account_values("DU1")["TotalCashValue"][0] == before + 50
 
 
 def over_the_socket(test):

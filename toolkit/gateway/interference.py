@@ -103,10 +103,10 @@ class PracticeExchange(LastingExchange):
         )
         charged: CommissionCharged = msgspec.structs.replace(charge, exec_id=corrected.exec_id)
         account = self._account(fill.account)
-        con_id = fill.instrument.con_id
+        con_id, units = fill.instrument.con_id, fill.instrument.units
         shares = fill.shares if fill.side == "BOT" else -fill.shares
-        account.fill(con_id, -shares, fill.price, Decimal(0))
-        holding, _ = account.fill(con_id, shares, price, Decimal(0))
+        account.fill(con_id, -shares, fill.price * units, Decimal(0))
+        holding, _ = account.fill(con_id, shares, price * units, Decimal(0))
         self._clearing.executions.append((corrected, charged))
         position = PositionChanged(fill.account, fill.instrument, holding.position, holding.average_cost)
         return [corrected, charged, position, AccountChanged(fill.account)]
