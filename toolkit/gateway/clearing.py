@@ -92,6 +92,10 @@ class Clearing:
         if wanted != order.quantity:  # reduced by its group
             order.quantity, order.remaining = wanted, wanted - order.filled
             working.untold = True
+        if order.trails and price(entry.stop) != order.stop_price and entry.stop:
+            order.stop_price = price(entry.stop)
+            order.limit_price = price(entry.limit) if entry.has_limit else None
+            working.untold = True
         if working.untold or status != order.status or why_held != order.why_held:
             order.status, order.why_held = status, why_held
             working.untold = False

@@ -47,7 +47,7 @@ from toolkit.gateway.events import (
 )
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ladder import BookOrder
-from toolkit.gateway.line import Line
+from toolkit.gateway.line import Line, rule_of
 from toolkit.gateway.links import Links
 from toolkit.gateway.margin import rates_of
 from toolkit.gateway.matching import MatchingConfig
@@ -55,7 +55,7 @@ from toolkit.gateway.outcomes import Outcome
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
 from toolkit.gateway.timetable import Timetable
-from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST
+from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST, Triggers
 
 ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
@@ -186,6 +186,8 @@ class Exchange:
         working = self._clearing.working[found.perm_id]
         wanted = book_order(None, order)
         wanted.filled = working.entry.filled
+        if 0 < wanted.quantity < wanted.filled:  # R13: nothing more is wanted
+            wanted.quantity, order.quantity = wanted.filled, found.filled
         refusal = refuse_change(found, order) or self._refusal(order, wanted, working.line)
         if refusal:
             return [_refused(order, as_warning(refusal))]
@@ -352,8 +354,8 @@ class Exchange:
             if instrument is None:
                 raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
             default = DEFAULT_TRIGGER.get(instrument.sec_type, LAST)
-            line = Line(instrument, self._matching.book(self.hours, default))
-            self._lines[con_id] = line
+            triggers = Triggers(default, rule_of(instrument))
+            line = self._lines[con_id] = Line(instrument, self._matching.book(self.hours, triggers))
         return line
 
     def _account(self, name: str) -> Account:

@@ -9,7 +9,12 @@ from toolkit.gateway.account import Account
 from toolkit.gateway.book import Book
 from toolkit.gateway.events import Print, Quote
 from toolkit.gateway.instruments import Instrument
-from toolkit.gateway.ticks import Size, price, price_units, quantity
+from toolkit.gateway.ticks import Rule, Size, price, price_units, quantity
+
+
+def rule_of(instrument: Instrument) -> Rule:
+    """An instrument's market rule in units of 1e-8, as (from price, increment) pairs."""
+    return tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)
 
 
 class Line:
@@ -30,7 +35,7 @@ class Line:
     def __init__(self, instrument: Instrument, book: Book) -> None:
         self.instrument = instrument
         self.book = book
-        self.rule = tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)
+        self.rule = rule_of(instrument)
         self.holders: dict[str, Account] = {}
         self.bid = self.ask = 0
         self.bid_size: Size = 0

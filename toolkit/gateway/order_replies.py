@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import lru_cache
 
 from toolkit.gateway.events import CommissionCharged, Executed, MarginPreview, Order, OrderUpdated
@@ -16,7 +15,8 @@ _STATUS = "\x01"  # stands in for the status; no client can send it in an order
 
 def open_order(version: int, order: Order, status: str) -> bytes:
     """An order as its client sent it, and its status."""
-    before, after = _around_status(order, order.raw, version, order.quantity)
+    moving = (order.quantity, order.stop_price) if order.trails else order.quantity
+    before, after = _around_status(order, order.raw, version, moving)
     length = len(before) + len(status) + len(after)
     return length.to_bytes(4, "big") + before + status.encode("ascii") + after
 
@@ -121,15 +121,13 @@ def commission(charge: CommissionCharged) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _around_status(
-    order: Order, received: ClientOrder, version: int, _quantity: Decimal
-) -> tuple[bytes, bytes]:
+def _around_status(order: Order, received: ClientOrder, version: int, _moving: object) -> tuple[bytes, bytes]:
     """
     The payload of openOrder before and after the status.
 
     An order is told several times within moments, and nothing else in this long message changes
-    then: the broker's own facts are settled with its permId, a change brings a new form, and the
-    quantity (which a group may reduce) is part of the key.
+    then: the broker's own facts are settled with its permId, a change brings a new form, and what
+    moves (the quantity, which a group may reduce, and a trailing stop) is part of the key.
     """
     fields = open_order_fields(received.form(), version, _now(order, _STATUS))
     before, _, after = frame(fields)[4:].partition(_STATUS.encode())
@@ -139,7 +137,10 @@ def _around_status(
 def _now(order: Order, status: str) -> dict[str, str]:
     """What the exchange knows better than the client's own form."""
     instrument = order.instrument
-    return {
+    trail = {"trailStopPrice": number(order.stop_price)} if order.trails else {}
+    if order.order_type == "TRAIL LIMIT":
+        trail["lmtPrice"] = number(order.limit_price)
+    return trail | {
         "orderId": str(order.order_id),
         "clientId": str(order.client_id),
         "permId": str(order.perm_id),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from toolkit.gateway.ladder import BookOrder, Ladder, State
-from toolkit.gateway.ticks import Size
+from toolkit.gateway.outcomes import Moved
+from toolkit.gateway.ticks import US_STOCK_RULE, Rule, Size, increment_at
 
 DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT = 1, 2, 3, 4, 8
 DEFAULT_TRIGGER = {"CASH": BID_ASK, "OPT": DOUBLE_BID_ASK}  # all others: LAST
@@ -75,12 +77,15 @@ class Triggers:
 
     Args:
         default: what method 0 means for this instrument (stocks 2 last, forex 4 bid/ask).
+        rule: the grid on which trailing stops move.
     """
 
-    __slots__ = ("_default", "_last", "_print_size", "_trails", "_watches", "count")
+    __slots__ = ("_default", "_last", "_moved", "_print_size", "_rule", "_trails", "_watches", "count")
 
-    def __init__(self, default: int) -> None:
+    def __init__(self, default: int, rule: Rule = US_STOCK_RULE) -> None:
         self._default = default
+        self._rule = rule
+        self._moved: list[BookOrder] = []
         self._watches = {
             method: Watch(double=method in (DOUBLE_BID_ASK, DOUBLE_LAST)) for method in METHODS - {0}
         }
@@ -98,10 +103,10 @@ class Triggers:
         """
         method = order.trigger or self._default
         last = self._last[order.extended]
-        if order.kind == "TRAIL":
+        if order.trails:
             observed = last if method in (LAST, DOUBLE_LAST) else _observed(method, order.side, bid, ask)
             if observed:
-                order.follow(observed)
+                order.follow(observed, increment_at(observed, self._rule))
         if method == LAST and last and order.side * last >= order.side * order.stop:
             order.triggered = True
             return True
@@ -110,7 +115,7 @@ class Triggers:
         if order.stop:
             order.key = order.side * order.stop
             self._watches[method].add(order)
-        if order.kind == "TRAIL":
+        if order.trails:
             self._trails[method][order] = None
         return False
 
@@ -160,6 +165,11 @@ class Triggers:
             self._trail(MIDPOINT, bid, ask)
         return self._settle(fired)
 
+    def take_moved(self, now: datetime) -> list[Moved]:
+        """The trailing stops that have followed the market since this was last asked."""
+        moved, self._moved = self._moved, []
+        return [Moved(order, now, State.UNTRIGGERED) for order in moved]
+
     def __iter__(self) -> Iterator[BookOrder]:
         for watch in self._watches.values():
             yield from watch
@@ -174,7 +184,8 @@ class Triggers:
             watched = order.stop
             if order.triggered or not observed:
                 continue
-            if order.follow(observed):
+            if order.follow(observed, increment_at(observed, self._rule)):
+                self._moved.append(order)
                 if watched:
                     watch.remove(order)
                 order.key = order.side * order.stop
