@@ -389,9 +389,9 @@ def test_a_client_that_leaves_leaves_no_subscription_behind(floor, client):
 
 
 def test_a_request_that_is_not_served_is_answered_with_an_error_that_names_it(client):
-    replies = client.asks("reqHistoricalData", 8, AAPL, "", "1 D", "1 min", "TRADES", 1, 1, False, [])
+    replies = client.asks("reqHistoricalTicks", 8, AAPL, "", "", 10, "TRADES", 1, False, [])
     assert errors(replies) == [(8, 162)]
-    assert "reqHistoricalData" in replies[0][4]
+    assert "reqHistoricalTicks" in replies[0][4]
     client.session.receive(frame(["999", "1"]), NOW)
     assert errors(client.heard()) == [(-1, 505)]
 

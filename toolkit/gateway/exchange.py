@@ -52,6 +52,7 @@ from toolkit.gateway.links import Links
 from toolkit.gateway.margin import rates_of
 from toolkit.gateway.matching import MatchingConfig
 from toolkit.gateway.outcomes import Outcome
+from toolkit.gateway.record import Record
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
 from toolkit.gateway.timetable import Timetable
@@ -273,9 +274,7 @@ class Exchange:
     ) -> list[Event]:
         """A print of the market; ``aggressor`` B or S where it is known who initiated it."""
         line = self._line(con_id)
-        outcomes = line.book.trade(price_units(price), size_of(size), now, cond, aggressor)
-        if line.holders and not (line.bid and line.ask):
-            line.revalue()
+        outcomes = line.trade(price_units(price), size_of(size), now, cond, aggressor)
         return self._settle(line, outcomes, now) if outcomes else []
 
     def advance(self, now: datetime) -> list[Event]:
@@ -344,6 +343,10 @@ class Exchange:
     def last_print(self, con_id: int) -> Print | None:
         """The newest print that may set the last price, None before the first."""
         return self._line(con_id).last()
+
+    def record(self, con_id: int) -> Record:
+        """What the prices of an instrument have done."""
+        return self._line(con_id).record
 
     # ---- inside ------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, market_requests, order_requests
 from toolkit.gateway.api_settings import ApiSettings
+from toolkit.gateway.calendar import Hours
 from toolkit.gateway.events import (
     AccountChanged,
     CommissionCharged,
@@ -26,6 +27,7 @@ from toolkit.gateway.events import (
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ledger import Ledger
+from toolkit.gateway.past import Past
 from toolkit.gateway.ticks import Number
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Floor:
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
         ledger: what truly happened.
         executions_since: UTC; earlier fills are no longer told.
+        past: what an instrument (by its contract id) did before the market began, where that is known.
         note: told of all events first; whoever keeps the memory of the gateway sets it.
     """
 
@@ -66,6 +69,7 @@ class Floor:
         self.watchers: dict[int, list[market_requests.Watch]] = {}
         self.pending: set[Session] = set()
         self.executions_since = datetime.min.replace(tzinfo=UTC)
+        self.past: Callable[[int, Hours], Past | None] = lambda *_: None
         self.note: Callable[[Sequence[Event]], None] | None = None
         self.books = account_requests.Books(exchange, self.accounts, now)
 

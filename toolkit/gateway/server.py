@@ -140,6 +140,8 @@ class PaperGateway(Threaded):
         pace = timedelta(seconds=speed) if pacing else None
         settings = ApiSettings(read_only, master_client_id, pace)
         self.floor = Floor(self.exchange, instruments, self.accounts, now, settings)
+        if self._source is not None:
+            self.floor.past = self._source.past
         if self._state is not None:
             self._remember(self._state, config.run, now)
         self.market = Market(self)

@@ -13,7 +13,16 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.errors import WireError
-from toolkit.gateway import account_requests, lookups, market_requests, order_requests, replies, requests
+from toolkit.gateway import (
+    account_requests,
+    contract_requests,
+    history_requests,
+    lookups,
+    market_requests,
+    order_requests,
+    replies,
+    requests,
+)
 from toolkit.gateway.account_requests import Stream
 from toolkit.gateway.api_settings import ONLY_CLIENT_ZERO, READ_ONLY, Pacing
 from toolkit.gateway.events import Refused
@@ -192,7 +201,7 @@ def _auto_open_orders(session: Session, _: object, __: datetime) -> None:
 
 
 def _needs_no_answer(*_: object) -> None:
-    """The protocol has none: log level, kind of market data."""
+    """The protocol has none (log level), or nothing is left to cancel (head timestamp)."""
 
 
 def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
@@ -212,7 +221,7 @@ def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -
         feed = session.position_feeds.pop(request.req_id, None)
     if watch is None and stream is None and feed is None:
         text = f"Can't find EId with tickerId:{request.req_id} ({request.feed})"
-        session.error(request.req_id, 300, text)
+        session.error(request.req_id, 366 if request.feed == Feed.HISTORY else 300, text)
 
 
 _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]] = {
@@ -230,11 +239,14 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.PositionsMulti: account_requests.positions_multi,
     requests.Pnl: account_requests.pnl,
     requests.PnlSingle: account_requests.pnl_single,
-    requests.ContractDetails: market_requests.contract_details,
-    requests.MatchingSymbols: market_requests.matching_symbols,
-    requests.MarketRule: market_requests.market_rule,
+    requests.ContractDetails: contract_requests.contract_details,
+    requests.MatchingSymbols: contract_requests.matching_symbols,
+    requests.MarketRule: contract_requests.market_rule,
     requests.MarketData: market_requests.market_data,
     requests.MarketDataType: _needs_no_answer,
+    requests.HistoricalData: history_requests.historical_data,
+    requests.HeadTimestamp: history_requests.head_timestamp,
+    requests.CancelHeadTimestamp: _needs_no_answer,
     requests.TickByTick: market_requests.tick_by_tick,
     requests.Unsubscribe: _unsubscribe,
     requests.NextId: _next_id,
