@@ -200,13 +200,20 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Print(msgspec.Struct, frozen=True, gc=False):
-    """One trade of the recorded or simulated market; ``cond`` as tape condition letters."""
+    """
+    One trade of the recorded or simulated market.
+
+    Attributes:
+        cond: tape condition letters.
+        last: whether it sets the last price (odd lots, and prints far from the quote, do not).
+    """
 
     con_id: int
     price: Decimal
     size: Decimal
     time: datetime
     cond: str = ""
+    last: bool = True
 
 
 class PortfolioRow(msgspec.Struct, frozen=True, gc=False):

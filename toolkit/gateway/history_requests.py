@@ -16,6 +16,7 @@ from toolkit.gateway import history_replies, requests
 from toolkit.gateway.account_requests import Rows, Stream
 from toolkit.gateway.bars import Bar, BarSize, bar_size, gathered, span_start
 from toolkit.gateway.contract_requests import the_one
+from toolkit.gateway.delay import DELAY
 from toolkit.gateway.fields import moment
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.record import ASK, BID, MIDPOINT, TRADES
@@ -54,7 +55,12 @@ def historical_data(session: Session, request: requests.HistoricalData, now: dat
     if request.keep_up_to_date and request.end:
         _refuse(session, req_id, "what is kept up to date has no end date")
         return
+    if request.keep_up_to_date and session.floor.delay is not None:
+        _refuse(session, req_id, "No market data permissions: live data is not subscribed")
+        return
     what, until = _KINDS[request.what], end.timestamp() if request.end else _FOR_EVER
+    if session.floor.delay is not None:
+        until = min(until, (now - DELAY).timestamp())
     rows = _rows(session.floor, instrument, what, begin.timestamp(), until, size)
     bars = list(islice(gathered(rows, size, hours, regular=request.regular), MOST_BARS + 1))
     if len(bars) > MOST_BARS:

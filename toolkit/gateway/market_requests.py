@@ -1,159 +1,62 @@
-"""Market data: snapshots, and ticks whenever something changes."""
+"""Market data: live, delayed or frozen; snapshots, streams, and single ticks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from toolkit.gateway import replies, requests
+from toolkit.gateway.calendar import Phase
 from toolkit.gateway.contract_requests import the_one
-from toolkit.gateway.events import Print, Quote
 from toolkit.gateway.requests import Feed
+from toolkit.gateway.watches import DELAYED, LIVE, TICK_BY_TICK_KINDS, TickByTick, Ticks, Watch
 
 if TYPE_CHECKING:
+    from toolkit.gateway.delay import DelayLine
+    from toolkit.gateway.exchange import Exchange
     from toolkit.gateway.floor import Floor
     from toolkit.gateway.session import Session
 
-BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, LAST_TIMESTAMP = 0, 1, 2, 3, 4, 5, 45
-"""Tick types of the TWS API."""
+_KINDS = frozenset({1, 2, 3, 4})  # live, frozen, delayed, delayed frozen
+_IS_FROZEN, _IS_DELAYED = frozenset({2, 4}), frozenset({3, 4})
 
-LIVE = 1
-_NO_PRICE = Decimal(-1)
-_ZERO = Decimal(0)
-_CAN_EXECUTE = 1
-_TICK_BY_TICK_KINDS = {"Last": 1, "AllLast": 2, "BidAsk": 3, "MidPoint": 4}
-
-
-class Watch(Protocol):
-    """A subscription to the market of one contract."""
-
-    con_id: int
-
-    def quote(self, quote: Quote) -> None:
-        """A new best bid and offer."""
-
-    def trade(self, trade: Print) -> None:
-        """A print."""
+_NO_SUCH_KIND = 321, "Error validating request.-'bW' : cause - The market data type is 1, 2, 3 or 4."
+_NOT_SUBSCRIBED = (
+    354,
+    "Requested market data is not subscribed. Delayed market data is available (reqMarketDataType 3).",
+)
+_DISPLAYING_DELAYED = 10167, "Requested market data is not subscribed. Displaying delayed market data."
+_NO_TICK_BY_TICK = 10189, "Failed to request tick-by-tick data: No market data permissions."
 
 
-class Ticks:
-    """
-    A stream of ticks: prices with their sizes, and sizes, each only when it has changed.
-
-    A new price is followed by its size alone as well, as the broker does: some clients read sizes
-    from there and lose the one that comes with the price.
-    """
-
-    __slots__ = ("_req_id", "_session", "_told", "con_id")
-
-    def __init__(self, session: Session, req_id: int, con_id: int) -> None:
-        self._session = session
-        self._req_id = req_id
-        self._told: Quote | None = None
-        self.con_id = con_id
-
-    def quote(self, quote: Quote) -> None:
-        """Send what is new since the last quote."""
-        told = self._told
-        if told is None or quote.bid != told.bid:
-            self._price(BID, quote.bid, quote.bid_size)
-        if told is None or (quote.bid, quote.bid_size) != (told.bid, told.bid_size):
-            self._size(BID_SIZE, quote.bid_size)
-        if told is None or quote.ask != told.ask:
-            self._price(ASK, quote.ask, quote.ask_size)
-        if told is None or (quote.ask, quote.ask_size) != (told.ask, told.ask_size):
-            self._size(ASK_SIZE, quote.ask_size)
-        self._told = quote
-
-    def trade(self, trade: Print) -> None:
-        """Send the print as last price and size."""
-        seconds = str(int(trade.time.timestamp()))
-        self._session.send(replies.tick_string(self._req_id, LAST_TIMESTAMP, seconds))
-        self._price(LAST, trade.price, trade.size)
-
-    def _price(self, tick: int, price: Decimal | None, size: Decimal) -> None:
-        if price is None:
-            reply = replies.tick_price(self._req_id, tick, _NO_PRICE, _ZERO, 0)
-        else:
-            attributes = 0 if tick == LAST else _CAN_EXECUTE
-            told = replies.size_at(self._session.version, size)
-            reply = replies.tick_price(self._req_id, tick, price, told, attributes)
-        self._session.send(reply)
-
-    def _size(self, tick: int, size: Decimal) -> None:
-        told = replies.size_at(self._session.version, size)
-        self._session.send(replies.tick_size(self._req_id, tick, told))
-
-
-class TickByTick:
-    """Every single quote, trade or middle of one contract."""
-
-    __slots__ = ("_kind", "_req_id", "_session", "con_id")
-
-    def __init__(self, session: Session, req_id: int, con_id: int, kind: int) -> None:
-        self._session = session
-        self._req_id = req_id
-        self._kind = kind
-        self.con_id = con_id
-
-    def quote(self, quote: Quote) -> None:
-        """Send a quote as BidAsk, or its middle as MidPoint."""
-        bid, ask = quote.bid or _ZERO, quote.ask or _ZERO
-        if self._kind == _TICK_BY_TICK_KINDS["BidAsk"]:
-            version = self._session.version
-            sizes = replies.size_at(version, quote.bid_size), replies.size_at(version, quote.ask_size)
-            self._session.send(replies.tick_by_tick_bid_ask(self._req_id, quote.time, bid, ask, *sizes))
-        elif self._kind == _TICK_BY_TICK_KINDS["MidPoint"] and bid and ask:
-            middle = (bid + ask) / 2
-            self._session.send(replies.tick_by_tick_mid_point(self._req_id, quote.time, middle))
-
-    def trade(self, trade: Print) -> None:
-        """Send a print as Last or AllLast."""
-        if self._kind in {_TICK_BY_TICK_KINDS["Last"], _TICK_BY_TICK_KINDS["AllLast"]}:
-            size = replies.size_at(self._session.version, trade.size)
-            self._session.send(
-                replies.tick_by_tick_last(self._req_id, self._kind, trade.time, trade.price, size, trade.cond)
-            )
-
-
-def tell_quote(quote: Quote | None, watches: Iterable[Watch]) -> None:
-    """A quote to those who watch its contract."""
-    if quote is not None:
-        for watch in watches:
-            watch.quote(quote)
-
-
-def tell_print(trade: Print | None, watches: Iterable[Watch]) -> None:
-    """A print to those who watch its contract."""
-    if trade is not None:
-        for watch in watches:
-            watch.trade(trade)
-
-
-def stop_watching(floor: Floor, watch: Watch) -> None:
-    """Forget one subscription."""
-    watches = floor.watchers[watch.con_id]
-    watches.remove(watch)
-    if not watches:
-        del floor.watchers[watch.con_id]
-
-
-def market_data(session: Session, request: requests.MarketData, _: datetime) -> None:
+def market_data(session: Session, request: requests.MarketData, now: datetime) -> None:
     """A snapshot and its end mark, or a stream that lasts until it is cancelled."""
     instrument = the_one(session, request.req_id, request.contract)
     if instrument is None or _is_taken(session, Feed.MARKET_DATA, request.req_id):
         return
+    kind = _kind(session, now)
+    if kind is None:
+        session.error(request.req_id, *_NOT_SUBSCRIBED)
+        return
+    if kind in _IS_DELAYED:
+        session.error(request.req_id, *_DISPLAYING_DELAYED)
     session.send(replies.tick_req_params(request.req_id, instrument))
-    # Whoever asks for delayed data and may see live data is given live data, and told so.
-    session.send(replies.market_data_type(request.req_id, LIVE))
-    watch = Ticks(session, request.req_id, instrument.con_id)
-    _tell_what_is_known(session, watch)
+    session.send(replies.market_data_type(request.req_id, kind))
+    types = DELAYED if kind in _IS_DELAYED else LIVE
+    watch = Ticks(session, request.req_id, instrument.con_id, types)
+    _tell_what_is_known(session.floor, watch)
     if request.snapshot:
         session.send(replies.tick_snapshot_end(request.req_id))
     else:
         _start(session, Feed.MARKET_DATA, request.req_id, watch)
+
+
+def market_data_type(session: Session, request: requests.MarketDataType, _: datetime) -> None:
+    """The kind of data that later requests of this client are for."""
+    if request.kind not in _KINDS:
+        session.error(-1, *_NO_SUCH_KIND)
+        return
+    session.market_data_type = request.kind
 
 
 def tick_by_tick(session: Session, request: requests.TickByTick, _: datetime) -> None:
@@ -161,12 +64,15 @@ def tick_by_tick(session: Session, request: requests.TickByTick, _: datetime) ->
     instrument = the_one(session, request.req_id, request.contract)
     if instrument is None or _is_taken(session, Feed.TICK_BY_TICK, request.req_id):
         return
-    kind = _TICK_BY_TICK_KINDS.get(request.kind)
+    kind = TICK_BY_TICK_KINDS.get(request.kind)
     if kind is None:
-        text = f"reqTickByTickData knows {', '.join(_TICK_BY_TICK_KINDS)}, not '{request.kind}'"
+        text = f"reqTickByTickData knows {', '.join(TICK_BY_TICK_KINDS)}, not '{request.kind}'"
         session.error(request.req_id, 10190, text)
         return
-    watch = TickByTick(session, request.req_id, instrument.con_id, kind)
+    if session.floor.delay is not None:
+        session.error(request.req_id, *_NO_TICK_BY_TICK)
+        return
+    watch = TickByTick(session, request.req_id, instrument.con_id, kind, request.ignore_size)
     _start(session, Feed.TICK_BY_TICK, request.req_id, watch)
 
 
@@ -183,8 +89,25 @@ def _start(session: Session, feed: Feed, req_id: int, watch: Watch) -> None:
     session.floor.watchers.setdefault(watch.con_id, []).append(watch)
 
 
-def _tell_what_is_known(session: Session, watch: Watch) -> None:
-    if quote := session.floor.exchange.last_quote(watch.con_id):
+def _tell_what_is_known(floor: Floor, watch: Watch) -> None:
+    source: Exchange | DelayLine = floor.delay or floor.exchange
+    if quote := source.last_quote(watch.con_id):
         watch.quote(quote)
-    if trade := session.floor.exchange.last_print(watch.con_id):
+    if trade := source.last_print(watch.con_id):
         watch.trade(trade)
+
+
+def _kind(session: Session, now: datetime) -> int | None:
+    """
+    The kind of data that a client gets; None: none.
+
+    Whoever asks for delayed data and may see live data is given live data. Frozen data is what the
+    market said last before it closed; while it is open it is not frozen.
+    """
+    asked, floor = session.market_data_type, session.floor
+    closed = floor.exchange.hours.phase(now)[0] is Phase.CLOSED
+    if floor.delay is None:
+        return 2 if closed and asked in _IS_FROZEN else 1
+    if asked not in _IS_DELAYED:
+        return None
+    return 4 if closed and asked in _IS_FROZEN else 3

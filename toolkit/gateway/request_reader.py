@@ -154,6 +154,12 @@ def _head_timestamp(r: Reader) -> Request:
     return HeadTimestamp(req_id, contract, r.text("whatToShow"), r.integer("formatDate") == _AS_SECONDS)
 
 
+def _tick_by_tick(r: Reader) -> Request:
+    req_id, contract, kind = r.integer("reqId"), _contract(r), r.text("tickType")
+    r.skip("numberOfTicks")
+    return TickByTick(req_id, contract, kind, r.flag("ignoreSize"))
+
+
 def _account_updates_multi(r: Reader) -> Request:
     return AccountUpdatesMulti(
         r.integer("reqId"), r.text("account"), r.text("modelCode"), r.flag("ledgerAndNLV")
@@ -211,7 +217,7 @@ _READERS: dict[int, tuple[int, Callable[[Reader], Request]]] = {
         lambda r: PnlSingle(r.integer("reqId"), r.text("account"), r.text("modelCode"), r.integer("conId")),
     ),
     95: (1, _unsubscribe(Feed.PNL_SINGLE)),
-    97: (1, lambda r: TickByTick(r.integer("reqId"), _contract(r), r.text("tickType"))),
+    97: (1, _tick_by_tick),
     98: (1, _unsubscribe(Feed.TICK_BY_TICK)),
     99: (0, lambda r: CompletedOrders(r.flag("apiOnly"))),
     104: (1, lambda r: LookUp(Topic.USER_INFO, r.integer("reqId"))),

@@ -224,6 +224,7 @@ class TickByTick:
     req_id: int
     contract: ContractQuery
     kind: str
+    ignore_size: bool
 
 
 @dataclass(frozen=True, slots=True)

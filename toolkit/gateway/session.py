@@ -27,9 +27,9 @@ from toolkit.gateway.account_requests import Stream
 from toolkit.gateway.api_settings import ONLY_CLIENT_ZERO, READ_ONLY, Pacing
 from toolkit.gateway.events import Refused
 from toolkit.gateway.floor import Floor
-from toolkit.gateway.market_requests import Watch
 from toolkit.gateway.request_reader import read_request, request_id
 from toolkit.gateway.requests import Feed
+from toolkit.gateway.watches import Watch, stop_watching
 from toolkit.gateway.wire import Hello, Receiver, negotiate
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Session:
         position_feeds: request id -> positions of one account.
         streams: account values, summaries and profits.
         watches: market data.
+        market_data_type: the kind that it wants, 1 live to 4 delayed frozen.
         intercept: asked before each request whether it has been dealt with; None: nobody is.
     """
 
@@ -70,6 +71,7 @@ class Session:
         self.position_feeds: dict[int, requests.PositionsMulti] = {}
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
+        self.market_data_type = 1
         self.intercept: Callable[[list[str], datetime], bool] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
@@ -214,7 +216,7 @@ def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -
     key = request.feed, request.req_id
     watch = session.watches.pop(key, None)
     if watch is not None:
-        market_requests.stop_watching(session.floor, watch)
+        stop_watching(session.floor, watch)
     stream = session.streams.pop(key, None)
     feed = None
     if request.feed == Feed.POSITIONS:
@@ -243,7 +245,7 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.MatchingSymbols: contract_requests.matching_symbols,
     requests.MarketRule: contract_requests.market_rule,
     requests.MarketData: market_requests.market_data,
-    requests.MarketDataType: _needs_no_answer,
+    requests.MarketDataType: market_requests.market_data_type,
     requests.HistoricalData: history_requests.historical_data,
     requests.HeadTimestamp: history_requests.head_timestamp,
     requests.CancelHeadTimestamp: _needs_no_answer,

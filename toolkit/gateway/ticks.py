@@ -83,6 +83,11 @@ def price(units: int) -> Decimal:
     return Decimal(units).scaleb(-8).normalize()
 
 
+def exact(value: Number | None) -> Decimal:
+    """A price as :func:`price` spells it. Raises GatewayError as :func:`price_units` does."""
+    return price(price_units(value))
+
+
 @lru_cache(maxsize=1 << 16)
 def quantity(size: Size) -> Decimal:
     """A size as Decimal."""
