@@ -85,7 +85,7 @@ def test_delayed_data_is_a_quarter_of_an_hour_late(delayed):
     watch(delayed)
     floor.quote(CON_ID, 151, "151.02", 300, 400, NOW + timedelta(seconds=1))
     floor.refresh(LATER)
-    assert kinds(delayed.heard()) == [TEXT, PRICE]  # the quote and the print of the beginning, again
+    assert 66 not in values(delayed.heard())  # the quote of the beginning is known already
     floor.refresh(LATER + timedelta(seconds=1))
     assert values(delayed.heard()) == {66: "151", 69: "300", 67: "151.02", 70: "400"}
 
@@ -104,7 +104,7 @@ def test_a_subscriber_is_given_live_data_whatever_it_asks_for(live, kind):
     live.asks("reqMarketDataType", kind)
     replies = watch(live)
     assert told_kind(replies) == ["1"]
-    assert set(values(replies)) == {0, 1, 2, 3, 4, 45}
+    assert set(values(replies)) == {0, 1, 2, 3, 4, 45, 8, 14, 6, 7}
 
 
 @pytest.mark.parametrize(("market_data", "asked", "told"), [
@@ -133,6 +133,44 @@ def test_a_snapshot_has_an_end_and_leaves_no_subscription(kind):
 def test_a_gateway_sells_live_or_delayed_data_and_nothing_else():
     with pytest.raises(ConfigError, match="choose live or delayed"):
         ApiSettings(market_data="free")
+
+
+# ---- the trading day ----------------------------------------------------------------------------
+
+VOLUME, OPEN, HIGH, LOW, CLOSE = 8, 14, 6, 7, 9
+
+
+def test_the_day_so_far_is_told_at_the_beginning_and_then_what_changes_of_it(live):
+    floor = live.session.floor
+    floor.trade(CON_ID, "150.02", 200, NOW)
+    day = values(watch(live))
+    assert (day[VOLUME], day[OPEN], day[HIGH], day[LOW]) == ("300", "150.01", "150.02", "150.01")
+    assert CLOSE not in day
+    floor.trade(CON_ID, "149.98", 50, NOW)
+    assert {tick: price for tick, price in values(live.heard()).items() if tick > 5 and tick != 45} == {
+        VOLUME: "350",
+        LOW: "149.98",
+    }
+
+
+def test_at_midnight_in_new_york_a_new_day_begins_with_the_close_of_the_old_one(live):
+    floor, tomorrow = live.session.floor, datetime(2026, 1, 3, 5, 0, tzinfo=UTC)
+    watch(live)
+    floor.trade(CON_ID, "150.10", 40, tomorrow - timedelta(seconds=1))
+    live.heard()
+    floor.trade(CON_ID, "150.05", 70, tomorrow)
+    day = values(live.heard())
+    assert (day[CLOSE], day[VOLUME], day[OPEN]) == ("150.1", "70", "150.05")
+    assert (day[HIGH], day[LOW]) == ("150.05", "150.05")
+    late = client_of_another(floor, tomorrow)
+    assert values(watch(late))[CLOSE] == "150.1"
+
+
+def client_of_another(floor: Floor, now: datetime) -> Talker:
+    talker = Talker(floor, client_id=2)
+    talker.now = now
+    talker.asks("startApi")
+    return talker
 
 
 # ---- single ticks -------------------------------------------------------------------------------

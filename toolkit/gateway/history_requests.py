@@ -7,23 +7,22 @@ would have done (see ``past``). What nobody recorded is error 162, as at the bro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from toolkit.gateway import history_replies, requests
 from toolkit.gateway.account_requests import Rows, Stream
-from toolkit.gateway.bars import Bar, BarSize, bar_size, gathered, span_start
+from toolkit.gateway.bars import BarSize, bar_size, gathered, span_start
 from toolkit.gateway.contract_requests import the_one
 from toolkit.gateway.delay import DELAY
 from toolkit.gateway.fields import moment
+from toolkit.gateway.history import FOR_EVER, known_rows
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.record import ASK, BID, MIDPOINT, TRADES
 from toolkit.gateway.requests import Feed
 
 if TYPE_CHECKING:
-    from toolkit.gateway.floor import Floor
     from toolkit.gateway.session import Session
 
 MOST_BARS = 20_000
@@ -33,7 +32,6 @@ NO_DATA = 162
 """The code for all that is wrong with these requests: clients end them with it, with 321 they do not."""
 
 _KINDS = {TRADES: TRADES, "ADJUSTED_LAST": TRADES, MIDPOINT: MIDPOINT, BID: BID, ASK: ASK}
-_FOR_EVER = float("inf")
 
 
 def historical_data(session: Session, request: requests.HistoricalData, now: datetime) -> None:
@@ -58,10 +56,10 @@ def historical_data(session: Session, request: requests.HistoricalData, now: dat
     if request.keep_up_to_date and session.floor.delay is not None:
         _refuse(session, req_id, "No market data permissions: live data is not subscribed")
         return
-    what, until = _KINDS[request.what], end.timestamp() if request.end else _FOR_EVER
+    what, until = _KINDS[request.what], end.timestamp() if request.end else FOR_EVER
     if session.floor.delay is not None:
         until = min(until, (now - DELAY).timestamp())
-    rows = _rows(session.floor, instrument, what, begin.timestamp(), until, size)
+    rows = known_rows(session.floor, instrument.con_id, what, begin.timestamp(), until, size.seconds)
     bars = list(islice(gathered(rows, size, hours, regular=request.regular), MOST_BARS + 1))
     if len(bars) > MOST_BARS:
         _refuse(session, req_id, "Time length exceed max")
@@ -110,7 +108,7 @@ def _keep_up_to_date(
         if series.last is None:
             return
         begin = series.last - 2 * size.seconds
-        found = _rows(floor, instrument, what, begin, _FOR_EVER, size)
+        found = known_rows(floor, instrument.con_id, what, begin, FOR_EVER, size.seconds)
         for bar in gathered(found, size, floor.exchange.hours, regular=request.regular):
             if bar.time > begin:  # an earlier one is cut
                 update = history_replies.historical_data_update(
@@ -119,18 +117,6 @@ def _keep_up_to_date(
                 yield bar.time, update
 
     session.streams[Feed.HISTORY, request.req_id] = Stream(rows)
-
-
-def _rows(
-    floor: Floor, instrument: Instrument, what: str, begin: float, end: float, size: BarSize
-) -> Iterator[Bar]:
-    """What is known of [begin, end), first from before the market began, then from the record."""
-    past = floor.past(instrument.con_id, floor.exchange.hours)
-    if past is not None:
-        yield from past.rows(what, begin, end, size.seconds)
-    for row in floor.exchange.record(instrument.con_id).series[what].rows(size.seconds):
-        if begin <= row.time < end:
-            yield row
 
 
 def _refuse(session: Session, req_id: int, why: str) -> None:

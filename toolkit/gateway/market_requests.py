@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit.gateway import replies, requests
 from toolkit.gateway.calendar import Phase
 from toolkit.gateway.contract_requests import the_one
+from toolkit.gateway.delay import DELAY
+from toolkit.gateway.history import day_until
 from toolkit.gateway.requests import Feed
 from toolkit.gateway.watches import DELAYED, LIVE, TICK_BY_TICK_KINDS, TickByTick, Ticks, Watch
 
@@ -44,7 +46,7 @@ def market_data(session: Session, request: requests.MarketData, now: datetime) -
     session.send(replies.market_data_type(request.req_id, kind))
     types = DELAYED if kind in _IS_DELAYED else LIVE
     watch = Ticks(session, request.req_id, instrument.con_id, types)
-    _tell_what_is_known(session.floor, watch)
+    _begin(session.floor, watch, now)
     if request.snapshot:
         session.send(replies.tick_snapshot_end(request.req_id))
     else:
@@ -89,12 +91,12 @@ def _start(session: Session, feed: Feed, req_id: int, watch: Watch) -> None:
     session.floor.watchers.setdefault(watch.con_id, []).append(watch)
 
 
-def _tell_what_is_known(floor: Floor, watch: Watch) -> None:
+def _begin(floor: Floor, watch: Ticks, now: datetime) -> None:
+    """Tell what is known by now, or was by then."""
     source: Exchange | DelayLine = floor.delay or floor.exchange
-    if quote := source.last_quote(watch.con_id):
-        watch.quote(quote)
-    if trade := source.last_print(watch.con_id):
-        watch.trade(trade)
+    then = now - DELAY if floor.delay else now
+    day = day_until(floor, watch.con_id, then)
+    watch.begin(day, source.last_quote(watch.con_id), source.last_print(watch.con_id))
 
 
 def _kind(session: Session, now: datetime) -> int | None:

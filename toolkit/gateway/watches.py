@@ -11,6 +11,7 @@ from toolkit.gateway.events import Print, Quote
 
 if TYPE_CHECKING:
     from toolkit.gateway.floor import Floor
+    from toolkit.gateway.history import Day
     from toolkit.gateway.session import Session
 
 
@@ -23,10 +24,15 @@ class TickTypes(NamedTuple):
     ask_size: int
     last: int
     last_timestamp: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
 
 
-LIVE = TickTypes(0, 1, 2, 3, 4, 45)
-DELAYED = TickTypes(69, 66, 67, 70, 68, 88)
+LIVE = TickTypes(0, 1, 2, 3, 4, 45, 14, 6, 7, 9, 8)
+DELAYED = TickTypes(69, 66, 67, 70, 68, 88, 76, 72, 73, 75, 74)
 """Tick types of the TWS API."""
 
 _NO_PRICE = Decimal(-1)
@@ -55,14 +61,24 @@ class Ticks:
     from there and lose the one that comes with the price.
     """
 
-    __slots__ = ("_req_id", "_session", "_told", "_types", "con_id")
+    __slots__ = ("_day", "_last", "_req_id", "_session", "_told", "_types", "con_id")
 
     def __init__(self, session: Session, req_id: int, con_id: int, types: TickTypes) -> None:
         self._session = session
         self._req_id = req_id
         self._types = types
         self._told: Quote | None = None
+        self._last: Decimal | None = None
+        self._day: Day | None = None
         self.con_id = con_id
+
+    def begin(self, day: Day, quote: Quote | None, trade: Print | None) -> None:
+        """Send what is known at the beginning; the print is in the day already."""
+        if quote is not None:
+            self.quote(quote)
+        if trade is not None:
+            self.trade(trade)
+        self._tell_day(day)
 
     def quote(self, quote: Quote) -> None:
         """Send what is new since the last quote."""
@@ -79,10 +95,29 @@ class Ticks:
 
     def trade(self, trade: Print) -> None:
         """Send a print that sets the last price as that, and its size."""
-        if trade.last:
-            seconds = str(int(trade.time.timestamp()))
-            self._session.send(replies.tick_string(self._req_id, self._types.last_timestamp, seconds))
-            self._price(self._types.last, trade.price, trade.size)
+        if not trade.last:
+            return
+        at = trade.time.timestamp()
+        self._session.send(replies.tick_string(self._req_id, self._types.last_timestamp, str(int(at))))
+        self._price(self._types.last, trade.price, trade.size)
+        if self._day is not None:
+            self._tell_day(self._day.after(trade.price, trade.size, at, self._last))
+        self._last = trade.price
+
+    def _tell_day(self, day: Day) -> None:
+        """Send what is new of the day."""
+        before, types = self._day, self._types
+        if day.volume and (before is None or day.volume != before.volume):
+            self._size(types.volume, day.volume)
+        for tick, value, told in (
+            (types.open, day.open, before and before.open),
+            (types.high, day.high, before and before.high),
+            (types.low, day.low, before and before.low),
+            (types.close, day.close, before and before.close),
+        ):
+            if value is not None and value != told:
+                self._price(tick, value, _ZERO)
+        self._day = day
 
     def _price(self, tick: int, price: Decimal | None, size: Decimal) -> None:
         if price is None:
