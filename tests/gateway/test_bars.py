@@ -139,3 +139,16 @@ def test_a_record_of_days_stays_small_and_keeps_every_half_hour():
     halves = bars(series.rows(1800), "30 mins")
     assert sum(bar.volume for bar in halves) == minutes
     assert len(halves) == minutes // 30
+
+
+@given(
+    st.sampled_from("SDWMY"),
+    st.integers(1, 999_999),
+    st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_duration_begins_before_it_ends_however_long_it_is(unit, count, end, regular):
+    moment = end.replace(tzinfo=UTC)
+    for hours in (ALWAYS, REGULAR):
+        assert span_start(f"{count} {unit}", moment, hours, regular=regular) < moment

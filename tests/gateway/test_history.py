@@ -116,7 +116,8 @@ def test_what_cannot_be_answered_ends_with_162_and_the_reason(client, wrong, nam
 
 def test_an_unknown_contract_is_error_200_and_an_unreadable_end_320(client):
     assert errors(history(client, contract=Stock("NOSUCH", "SMART", "USD"))) == [(8, 200)]
-    assert errors(history(client, end="yesterday")) == [(8, 320)]
+    for end in ("yesterday", "00010101 00:00:00 UTC", "99991231 23:59:59 UTC"):
+        assert errors(history(client, end=end)) == [(8, 320)]
 
 
 def test_changes_of_the_last_bar_follow_until_they_are_cancelled(client, floor):
@@ -160,9 +161,10 @@ def test_the_head_timestamp_is_that_of_the_oldest_record(client):
 def test_a_request_for_too_many_bars_is_refused_and_not_cut(floor):
     asking = talker(floor)
     floor.past = Endless
-    (reply,) = history(asking, duration="1 Y")
-    assert errors([reply]) == [(8, 162)]
-    assert "exceed" in reply[4]
+    for duration in ("1 M", "1 Y"):
+        (reply,) = history(asking, duration=duration)
+        assert errors([reply]) == [(8, 162)]
+        assert "exceed" in reply[4]
     floor.leave(asking.session)
 
 

@@ -195,7 +195,7 @@ def _trading_day(day: date, hours: Hours) -> date:
 
 
 def _months_before(day: date, months: int) -> date:
-    index = max(day.year * 12 + day.month - 1 - months, 12)
+    index = max(day.year * 12 + day.month - 1 - months, 1900 * 12)
     for last in (day.day, 30, 29, 28):
         if last <= day.day:
             try:

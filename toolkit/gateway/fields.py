@@ -18,7 +18,9 @@ UNSET = frozenset(
 UNSET_DOUBLE = "1.7976931348623157E308"
 """What the broker sends for a profit that does not exist; clients compare with it."""
 
-_MOMENT = re.compile(r"^(\d{8})(?: {1,2}|-)(\d{2}:\d{2}:\d{2})(?: ([A-Za-z_/]+))?$")
+# Years from 1970 to 2199: there is arithmetic with them that must not overflow.
+_MOMENT = re.compile(r"^((?:19[7-9]|2[01]\d)\d{5})(?: {1,2}|-)(\d{2}:\d{2}:\d{2})(?: ([A-Za-z_/]+))?$")
+
 
 MAX_NUMBER_LENGTH = 40
 """Longest number accepted, in characters: longer ones only serve to burn processor time."""

@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 MOST_BARS = 20_000
 """Longest answer to one request; the broker has limits of its own for each size of bar."""
 
+_LEAST_OPEN = 0.19
+"""Share of all time in regular hours: so much of a span has bars at least, where anything is known."""
+
 NO_DATA = 162
 """The code for all that is wrong with these requests: clients end them with it, with 321 they do not."""
 
+_TOO_LONG = "Time length exceed max"
 _KINDS = {TRADES: TRADES, "ADJUSTED_LAST": TRADES, MIDPOINT: MIDPOINT, BID: BID, ASK: ASK}
 
 
@@ -60,9 +64,12 @@ def historical_data(session: Session, request: requests.HistoricalData, now: dat
     if session.floor.delay is not None:
         until = min(until, (now - DELAY).timestamp())
     rows = known_rows(session.floor, instrument.con_id, what, begin.timestamp(), until, size.seconds)
+    if _LEAST_OPEN * (end - begin).total_seconds() / size.seconds > MOST_BARS:
+        _refuse(session, req_id, _TOO_LONG)
+        return
     bars = list(islice(gathered(rows, size, hours, regular=request.regular), MOST_BARS + 1))
     if len(bars) > MOST_BARS:
-        _refuse(session, req_id, "Time length exceed max")
+        _refuse(session, req_id, _TOO_LONG)
         return
     if not bars and not request.keep_up_to_date:
         place = f"{instrument.symbol}@{instrument.exchange} {request.what}"

@@ -142,8 +142,7 @@ class Triggers:
                 fired += self._watches[method].observe(
                     side, side * price, grew=grew, extended_only=extended_only
                 )
-            if not extended_only:
-                self._trail(method, price, price)
+            self._trail(method, price, price, extended_only=extended_only)
         return self._settle(fired)
 
     def on_quote(self, bid: int, ask: int, *, bid_grew: bool, ask_grew: bool) -> list[BookOrder]:
@@ -176,13 +175,15 @@ class Triggers:
         for trails in self._trails.values():
             yield from [order for order in trails if not order.stop]
 
-    def _trail(self, method: int, bid: int, ask: int) -> None:
-        """Let the trailing stops of a method follow what it observes."""
+    def _trail(self, method: int, bid: int, ask: int, *, extended_only: bool = False) -> None:
+        """Let the trailing stops of a method follow what it observes, or only those that may trade then."""
         watch = self._watches[method]
         for order in self._trails[method]:
             observed = _observed(method, order.side, bid, ask)
             watched = order.stop
             if order.triggered or not observed:
+                continue
+            if extended_only and not order.extended:
                 continue
             if order.follow(observed, increment_at(observed, self._rule)):
                 self._moved.append(order)
