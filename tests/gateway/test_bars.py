@@ -152,3 +152,14 @@ def test_every_duration_begins_before_it_ends_however_long_it_is(unit, count, en
     moment = end.replace(tzinfo=UTC)
     for hours in (ALWAYS, REGULAR):
         assert span_start(f"{count} {unit}", moment, hours, regular=regular) < moment
+
+
+@given(st.integers(0, 4 * TICKS))
+@settings(max_examples=20, deadline=None)
+def test_rows_from_a_time_on_are_those_that_begin_no_earlier(since):
+    series = Series()
+    begin = at("10:00").timestamp()
+    for n in range(3 * TICKS):
+        series.add(begin + n, 100.0)
+    rows = list(series.rows(60))
+    assert list(series.rows(60, begin + since)) == [row for row in rows if row.time >= begin + since]

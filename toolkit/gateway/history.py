@@ -28,8 +28,8 @@ def known_rows(floor: Floor, con_id: int, what: str, begin: float, end: float, s
     past = floor.past(con_id, floor.exchange.hours)
     if past is not None:
         yield from past.rows(what, begin, end, step)
-    for row in floor.exchange.record(con_id).series[what].rows(step):
-        if begin <= row.time < end:
+    for row in floor.exchange.record(con_id).series[what].rows(step, begin):
+        if row.time < end:
             yield row
 
 

@@ -25,8 +25,8 @@ from toolkit.gateway.requests import Feed
 if TYPE_CHECKING:
     from toolkit.gateway.session import Session
 
-MOST_BARS = 20_000
-"""Longest answer to one request; the broker has limits of its own for each size of bar."""
+MOST_BARS = 11_000
+"""Longest answer to one request: a week of minutes, in less than a mebibyte. The broker's limits differ."""
 
 _LEAST_OPEN = 0.19
 """Share of all time in regular hours: so much of a span has bars at least, where anything is known."""

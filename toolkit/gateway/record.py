@@ -7,6 +7,7 @@ Pure; ``bars`` makes of it what clients ask for.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from toolkit.gateway.bars import Bar, merged
@@ -38,13 +39,13 @@ class Series:
         if len(ticks) >= TICKS * _TICK:
             self._fold()
 
-    def rows(self, step: int) -> Iterator[Bar]:
-        """All that is known in rows of which a bar of ``step`` seconds can be made, in time order."""
+    def rows(self, step: int, begin: float = 0.0) -> Iterator[Bar]:
+        """Rows from ``begin`` on of which a bar of ``step`` seconds can be made, in time order."""
         if step % _HALF_HOUR_S == 0:
-            yield from _bars(self._half_hours)
+            yield from _bars(_since(self._half_hours, begin, _ROW))
         if step % _MINUTE_S == 0:
-            yield from _bars(self._minutes)
-        yield from _single(self._ticks)
+            yield from _bars(_since(self._minutes, begin, _ROW))
+        yield from _single(_since(self._ticks, begin, _TICK))
 
     @property
     def first(self) -> float | None:
@@ -94,6 +95,12 @@ class Record:
     def trade(self, time: float, price: int, size: float) -> None:
         """A print that set the last price, in units of 1e-8 and shares."""
         self.series[TRADES].add(time, price, size)
+
+
+def _since(rows: array[float], begin: float, width: int) -> array[float]:
+    """The rows that do not begin before ``begin``; their times ascend."""
+    first = bisect_left(range(len(rows) // width), begin, key=lambda row: rows[row * width])
+    return rows[first * width :]
 
 
 def _single(ticks: array[float]) -> Iterator[Bar]:
