@@ -20,7 +20,8 @@ Deterministic. Times UTC; regular hours are New York's.
 - R10: IOC takes what is offered on arrival; FOK needs it all.
 - R11: own orders share what is offered by price, then by time.
 - R12: prices must fit the increment: 0.01 at or above 1.00, 0.0001 below.
-- R13: cancel and modify take effect at their stamp; a price change is a new arrival.
+- R13: cancel and modify take effect at their stamp; a price change is a new arrival, a quantity no
+  larger than what is filled completes the order.
 
 Beyond these: a trailing stop (TRAIL) keeps its distance from what its trigger method observes and
 never goes back; TRAIL LIMIT takes its limit along, a fixed offset beyond the stop. Orders for the
