@@ -230,6 +230,12 @@ def test_single_ticks_need_a_subscription(delayed):
     assert errors(delayed.asks("reqTickByTickData", 9, AAPL, "Last", 0, False)) == [(9, 10189)]
 
 
+def test_bars_that_are_kept_up_to_date_need_a_subscription(delayed):
+    replies = delayed.asks("reqHistoricalData", 9, AAPL, "", "1 D", "1 min", "BID", 1, 1, True, [])
+    assert errors(replies) == [(9, 162)]
+    assert delayed.session.streams == {}
+
+
 # ---- an unmodified client -----------------------------------------------------------------------
 
 

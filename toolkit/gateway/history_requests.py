@@ -47,26 +47,20 @@ def historical_data(session: Session, request: requests.HistoricalData, now: dat
     end = moment(request.end, "endDateTime") or now
     hours = session.floor.exchange.hours
     begin = span_start(request.duration, end, hours, regular=request.regular)
-    if size is None or begin is None:
-        wrong = f"bar size '{request.bar_size}'" if size is None else f"duration '{request.duration}'"
-        _refuse(session, req_id, f"the {wrong} is not one of the broker's, such as '5 mins' and '2 D'")
-        return
-    if request.what not in _KINDS:
-        _refuse(session, req_id, f"{request.what} is not served here; ask for {', '.join(_KINDS)}")
-        return
-    if request.keep_up_to_date and request.end:
-        _refuse(session, req_id, "what is kept up to date has no end date")
-        return
-    if request.keep_up_to_date and session.floor.delay is not None:
-        _refuse(session, req_id, "No market data permissions: live data is not subscribed")
+    wrong = _cannot_be_asked(request, session.floor.delay is not None)
+    if size is None:
+        wrong = f"bar size '{request.bar_size}' is none of the broker's, such as '5 mins'"
+    elif begin is None:
+        wrong = f"duration '{request.duration}' is none of the broker's, such as '2 D'"
+    elif _LEAST_OPEN * (end - begin).total_seconds() / size.seconds > MOST_BARS:
+        wrong = _TOO_LONG
+    if wrong or size is None or begin is None:
+        _refuse(session, req_id, wrong)
         return
     what, until = _KINDS[request.what], end.timestamp() if request.end else FOR_EVER
     if session.floor.delay is not None:
         until = min(until, (now - DELAY).timestamp())
     rows = known_rows(session.floor, instrument.con_id, what, begin.timestamp(), until, size.seconds)
-    if _LEAST_OPEN * (end - begin).total_seconds() / size.seconds > MOST_BARS:
-        _refuse(session, req_id, _TOO_LONG)
-        return
     bars = list(islice(gathered(rows, size, hours, regular=request.regular), MOST_BARS + 1))
     if len(bars) > MOST_BARS:
         _refuse(session, req_id, _TOO_LONG)
@@ -102,6 +96,17 @@ def head_timestamp(session: Session, request: requests.HeadTimestamp, _: datetim
     session.send(
         history_replies.head_timestamp(session.version, request.req_id, begins, seconds=request.seconds)
     )
+
+
+def _cannot_be_asked(request: requests.HistoricalData, delayed: bool) -> str:
+    """Why there is no such history, empty when there may be one."""
+    if request.what not in _KINDS:
+        return f"{request.what} is not served here; ask for {', '.join(_KINDS)}"
+    if request.keep_up_to_date and request.end:
+        return "what is kept up to date has no end date"
+    if request.keep_up_to_date and delayed:
+        return "No market data permissions: live data is not subscribed"
+    return ""
 
 
 def _keep_up_to_date(
