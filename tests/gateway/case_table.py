@@ -27,6 +27,7 @@ BRACKET = [
     sell(1, "c", stop=9.90, parent="a"),
 ]
 JOINED = [quote(0, bid_size=300), buy(1, lmt=10.00)]
+TRAIL_LIMIT = {"order_type": "TRAIL LIMIT", "trail_amount": 0.03, "lmt_offset": 0.01}
 
 
 def pair(kind: int, qty: int = 100) -> list[dict[str, object]]:
@@ -191,6 +192,8 @@ CASES = [
          [quote(0), buy(1, lmt=10.00), modify(2, lmt=10.001), quote(3, 9.98, 10.00)], [made(10.00)], filled(), {"a": 110}),
     Case("R13", "a change to what is filled completes the order",
          [quote(0, ask_size=60), buy(1, lmt=10.02), modify(2, qty=60)], [took(10.02, 60)], filled(qty=60)),
+    Case("R13", "a change to less than what is filled completes the order too",
+         [quote(0, ask_size=60), buy(1, lmt=10.02), modify(2, qty=50)], [took(10.02, 60)], filled(qty=60)),
     # ---- beyond the rules: trailing stops, the close, brackets, groups
     Case("TRAIL", "a trailing stop follows the last price and fires when it falls back",
          [quote(0), trade(1, 10.00), sell(2, order_type="TRAIL", trail_amount=0.03), trade(3, 10.04), trade(4, 10.01)],
@@ -201,6 +204,25 @@ CASES = [
          [quote(0), trade(1, 10.00), sell(2, order_type="TRAIL", trail_percent=0.2), trade(3, 9.98)], [took(10.00)], filled()),
     Case("TRAIL", "a trailing stop without a distance is refused", [quote(0), sell(1, order_type="TRAIL")],
          [], {"a": ("Rejected", 201)}),
+    Case("TRAIL", "a stop between two prices of the grid is put on the further one",
+         [quote(0), trade(1, 10.01), sell(2, order_type="TRAIL", trail_percent=0.25), trade(3, 9.984)], [], HELD),
+    Case("TRAIL LIMIT", "the limit follows the stop and rests once it has fired",
+         [quote(0), trade(1, 10.00), sell(2, **TRAIL_LIMIT), trade(3, 10.05), quote(4, 9.96, 9.98), trade(5, 10.02)], [], RESTS),
+    Case("TRAIL LIMIT", "a quote inside the limit is taken",
+         [quote(0), trade(1, 10.00), sell(2, **TRAIL_LIMIT), trade(3, 10.03), trade(4, 10.00)], [took(10.00)], filled()),
+    Case("TRAIL LIMIT", "a resting one fills at the limit that it was led to",
+         [quote(0), trade(1, 10.00), sell(2, **TRAIL_LIMIT), trade(3, 10.05), quote(4, 9.96, 9.98), trade(5, 10.02),
+          quote(6, 10.05, 10.07)],
+         [made(10.01)], filled()),
+    Case("TRAIL LIMIT", "a first limit beside a first stop tells the offset",
+         [quote(0), trade(1, 10.00), sell(2, order_type="TRAIL LIMIT", trail_amount=0.03, stop=9.97, lmt=9.96),
+          trade(3, 10.05), quote(4, 9.96, 9.98), trade(5, 10.02)], [], RESTS),
+    Case("TRAIL LIMIT", "it trades outside regular hours with the flag",
+         [quote("07:00:00"), trade("07:00:01", 10.00, cond="T"),
+          sell("07:00:02", **TRAIL_LIMIT, outside_rth=True), trade("07:00:03", 10.02, cond="T"),
+          trade("07:00:04", 9.99, cond="T")], [took(10.00)], filled()),
+    Case("TRAIL LIMIT", "without an offset it is refused",
+         [quote(0), sell(1, order_type="TRAIL LIMIT", trail_amount=0.03)], [], {"a": ("Rejected", 201)}),
     Case("CLOSE", "a market order for the close trades at the last price",
          [quote(0), buy(1, qty=900, order_type="MOC"), trade(2, 10.01), quote("16:00:00")], [took(10.01, 900)], filled(qty=900)),
     Case("CLOSE", "a limit for the close that is not reached ends",

@@ -197,8 +197,10 @@ class Stage:
             ocaType=terms.get("oca_type", 0),
             transmit=terms.get("transmit", True),
         )
-        wire_names = {"lmt": "lmtPrice", "stop": "auxPrice", "trail_amount": "auxPrice"}
-        wire_names["trail_percent"] = "trailingPercent"
+        trails = terms["order_type"].startswith("TRAIL")
+        wire_names = {"lmt": "lmtPrice", "stop": "trailStopPrice" if trails else "auxPrice"}
+        wire_names |= {"trail_amount": "auxPrice", "trail_percent": "trailingPercent"}
+        wire_names["lmt_offset"] = "lmtPriceOffset"
         for ours, theirs in wire_names.items():
             if ours in terms:
                 setattr(order, theirs, terms[ours])

@@ -222,14 +222,20 @@ class TestCancelAndModify:
         assert told(events)[:2] == [Executed, "Filled"]
 
     @pytest.mark.parametrize(("change", "code"), [
-        (limit(price="188.001", quantity=350), 110), (limit(quantity=0), 329), (limit(action="SELL"), 105),
-        (limit(quantity=100_000), 329), (make(order_type="TRAIL"), 329), (limit(quantity=20), 329),
+        (limit(price="188.001", quantity=350), 110), (limit(quantity=0), 434), (limit(action="SELL"), 105),
+        (limit(quantity=100_000), 329), (make(order_type="TRAIL"), 329),
     ])  # fmt: skip
     def test_a_refused_modification_is_a_warning_and_the_order_lives_on(self, exchange, change, code):
         exchange.place(limit(price="190.01", quantity=350), NOW)  # 300 of it fill
         assert told(exchange.modify(change, after(1))) == [code]
         (order,) = exchange.open_orders()
         assert (order.quantity, order.remaining) == (D(350), D(50))
+
+    def test_a_change_to_less_than_is_filled_takes_effect_and_completes_the_order_r13(self, exchange):
+        exchange.place(limit(price="190.01", quantity=350), NOW)  # 300 of it fill
+        assert told(exchange.modify(limit(price="190.01", quantity=20), after(1))) == ["Filled"]
+        (order,) = exchange.completed_orders()
+        assert (order.quantity, order.filled, order.remaining) == (D(300), D(300), D(0))
 
     def test_modifying_the_finished_or_unknown_is_refused(self, exchange):
         exchange.place(make(), NOW)

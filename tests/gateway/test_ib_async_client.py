@@ -298,14 +298,12 @@ def test_what_is_not_served_ends_with_an_error_and_not_in_silence():
     async def test(gateway: PaperGateway) -> None:
         async with connected(gateway) as ib:
             contract = await apple(ib)
-            with pytest.raises(RequestError, match="reqHistoricalData"):
+            with pytest.raises(RequestError, match="reqHistoricalTicks"):
                 await asyncio.wait_for(
-                    ib.reqHistoricalDataAsync(contract, "", "1 D", "1 min", "TRADES", True), DEADLINE
+                    ib.reqHistoricalTicksAsync(contract, "", "", 10, "TRADES", True), DEADLINE
                 )
             with pytest.raises(RequestError, match="reqSecDefOptParams"):
                 await asyncio.wait_for(ib.reqSecDefOptParamsAsync("AAPL", "", "STK", 265598), DEADLINE)
-            with pytest.raises(RequestError, match="reqHeadTimeStamp"):
-                await asyncio.wait_for(ib.reqHeadTimeStampAsync(contract, "TRADES", True, 1), DEADLINE)
 
     with_gateway(test)
 

@@ -352,8 +352,8 @@ def test_the_contract_of_a_request_is_understood(version):
 
 
 def test_a_request_that_is_not_served_is_named_with_its_id():
-    bars = asked(178, "reqHistoricalData", 4, Stock("AAPL"), "", "1 D", "1 min", "TRADES", 1, 1, False, [])
-    assert bars == requests.Unsupported("reqHistoricalData", 4, 162)
+    depth = asked(178, "reqMktDepth", 4, Stock("AAPL"), 5, False, [])
+    assert depth == requests.Unsupported("reqMktDepth", 4, 354)
     assert read_request(["999", "1", "7"], 178) == requests.Unsupported("with message id 999", -1, 505)
 
 

@@ -3,11 +3,12 @@ The paper gateway: a simulated broker that any TWS API client can connect to.
 
 Read it in this order: ``wire`` and ``fields`` (bytes and fields), ``order_layout`` and
 ``order_form`` (the long messages), ``requests`` and ``replies`` (everything by name), ``session``
-(one client's conversation) with its three ``*_requests``, ``lookups`` and ``api_settings``,
-``floor`` (where conversations and exchange meet), ``exchange`` and what is under it (matching,
-account, market), ``server`` (sockets and clock). ``day`` is the broker's day, ``state`` the memory
-(with ``restart``), ``faults`` and its neighbours are what can go wrong, ``tap`` listens in. It imports
-nothing of the rest of the toolkit but its errors.
+(one client's conversation) with its ``*_requests``, ``lookups`` and ``api_settings``, ``watches``
+(market data), ``history`` with ``bars``, ``record`` and ``past``, ``floor`` (where conversations and
+exchange meet), ``exchange`` and what is under it (matching, account, market), ``server`` (sockets
+and clock). ``day`` is the broker's day, ``state`` the memory (with ``restart``), ``faults`` and its
+neighbours are what can go wrong, ``tap`` listens in. It imports nothing of the rest of the toolkit
+but its errors.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from decimal import Decimal
 from toolkit.gateway.account import Account
 from toolkit.gateway.events import Noticed, Order
 from toolkit.gateway.instruments import Instrument
-from toolkit.gateway.ladder import BookOrder
+from toolkit.gateway.ladder import BookOrder, limit_offset
 from toolkit.gateway.line import Line
 from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Ties
 from toolkit.gateway.margin import rates_of
@@ -33,6 +33,7 @@ CHANGEABLE = (  # what a modification may touch
     "trigger_method",
     "trail_amount",
     "trail_percent",
+    "limit_offset",
     "transmit",
     "order_ref",
     "raw",
@@ -41,8 +42,8 @@ CHANGEABLE = (  # what a modification may touch
 DUPLICATE: Refusal = (103, "Duplicate order id")
 _TEXTS = {
     110: "The price does not conform to the minimum price variation for this contract.",
-    201: "Order rejected - reason:Time in force {tif}, trigger method {trigger} or trailing distance is not "
-    "supported for order type {kind}.",
+    201: "Order rejected - reason:Time in force {tif}, trigger method {trigger}, trailing distance or limit "
+    "offset is not supported for order type {kind}.",
     387: "Unsupported order type for this exchange and security type: {kind}.",
     434: "The order size cannot be zero.",
     10243: "Fractional-sized order cannot be placed via API.",
@@ -53,19 +54,21 @@ _WARNINGS = frozenset({105, 110, 329, 434})
 def book_order(owner: object, order: Order) -> BookOrder:
     """The order as the matching engine sees it."""
     kind = order.order_type
+    side = 1 if order.action == "BUY" else -1
     return BookOrder(
         owner,
-        1 if order.action == "BUY" else -1,
+        side,
         kind,
         size_of(order.quantity),
         price_units(order.limit_price) if kind in ("LMT", "STP LMT", "LOC") else 0,
-        price_units(order.stop_price) if kind in ("STP", "STP LMT", "TRAIL") else 0,
+        price_units(order.stop_price) if order.trails or kind in ("STP", "STP LMT") else 0,
         order.tif,
         extended=order.outside_rth,
         directed=order.exchange not in NOT_DIRECTED,
         trigger=order.trigger_method,
-        trail=price_units(order.trail_amount) if kind == "TRAIL" else 0,
-        trail_percent=price_units(order.trail_percent) if kind == "TRAIL" else 0,
+        trail=price_units(order.trail_amount) if order.trails else 0,
+        trail_percent=price_units(order.trail_percent) if order.trails else 0,
+        offset=limit_offset(kind, side, order.limit_offset, order.limit_price, order.stop_price),
     )
 
 
@@ -125,8 +128,6 @@ def refuse_change(working: Order, wanted: Order) -> Refusal | None:
         wanted.instrument.con_id,
     ):
         return 105, "Order being modified does not match original order."
-    if wanted.quantity < working.filled:
-        return 329, f"Order modify failed: {working.filled} shares are already filled."
     return None
 
 
@@ -148,9 +149,9 @@ def refuse_gone(order_id: int, order: Order | None, verb: str) -> Refusal:
 
 def expected_price(order: Order, line: Line, entry: BookOrder) -> Decimal:
     """What a share of the order will cost about: its limit, its stop, or the current quote."""
-    if entry.has_limit and order.limit_price is not None:
+    if entry.has_limit and order.limit_price is not None and not entry.trails:
         return order.limit_price
-    if entry.is_stop and order.stop_price is not None and entry.kind != "TRAIL":
+    if entry.is_stop and order.stop_price is not None and not entry.trails:
         return order.stop_price
     return line.taking_price(entry.side)
 

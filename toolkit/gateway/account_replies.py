@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from toolkit.gateway.events import PortfolioRow, PositionChanged
-from toolkit.gateway.fields import number
+from toolkit.gateway.fields import UNSET_DOUBLE, number
 from toolkit.gateway.replies import contract_fields
 from toolkit.gateway.wire import frame
 
@@ -95,6 +95,11 @@ def pnl_single(req_id: int, row: PortfolioRow, daily: Decimal) -> bytes:
     """Profit of one position, in the account's currency."""
     values = (row.position, daily, row.unrealized_pnl, row.realized_pnl, row.market_value)
     return frame(("95", str(req_id), *map(number, values)))
+
+
+def pnl_single_of_nothing(req_id: int) -> bytes:
+    """There is no such position: its profits are unset, which is how the broker says so."""
+    return frame(("95", str(req_id), "0", UNSET_DOUBLE, UNSET_DOUBLE, UNSET_DOUBLE, "0"))
 
 
 def _value(value: Decimal | str) -> str:

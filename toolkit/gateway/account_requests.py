@@ -150,9 +150,12 @@ def pnl(session: Session, request: requests.Pnl, _: datetime) -> None:
 
 
 def pnl_single(session: Session, request: requests.PnlSingle, _: datetime) -> None:
-    """Profit of one position, then changes. There is no end mark, and no answer without one."""
+    """Profit of one position, then changes. There is no end mark; without a position there is no profit."""
     account = _known_account(session, request.account, request.req_id, "reqPnLSingle")
     if account is None:
+        return
+    if session.floor.universe.get(request.con_id) is None:
+        session.error(request.req_id, 200, f"No security definition has been found for {request.con_id}")
         return
 
     def rows() -> Rows:
@@ -160,6 +163,8 @@ def pnl_single(session: Session, request: requests.PnlSingle, _: datetime) -> No
             if row.instrument.con_id == request.con_id:
                 daily = session.floor.day.profit_of(row)
                 yield "", account_replies.pnl_single(request.req_id, row, daily)
+                return
+        yield "", account_replies.pnl_single_of_nothing(request.req_id)
 
     _start(session, Feed.PNL_SINGLE, request.req_id, rows)
 

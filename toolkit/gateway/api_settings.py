@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from toolkit.errors import ConfigError
+
 MAX_MESSAGES_PER_SECOND = 50
 """Most messages that one client may send per second of real time (TWS API documentation)."""
 
@@ -21,6 +23,10 @@ ONLY_CLIENT_ZERO = (
 """Code and text for a client other than 0 that wants orders made by hand."""
 
 
+LIVE, DELAYED = "live", "delayed"
+"""What market data an account has subscribed: live data, or none, and then sees delayed data."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """
@@ -31,11 +37,20 @@ class ApiSettings:
         master_client_id: the client that hears of the orders and fills of all; None: there is none.
         pace: how long a second of real time takes at the gateway; None: clients may send as fast
             as they like.
+        market_data: ``live`` or ``delayed``.
+
+    Raises:
+        ConfigError: for another kind of market data.
     """
 
     read_only: bool = False
     master_client_id: int | None = None
     pace: timedelta | None = None
+    market_data: str = LIVE
+
+    def __post_init__(self) -> None:
+        if self.market_data not in (LIVE, DELAYED):
+            raise ConfigError(f"Market data is {self.market_data!r}; choose {LIVE} or {DELAYED}.")
 
 
 class Pacing:

@@ -31,7 +31,7 @@ class Book:
         hours: when it trades.
         queue: rule R5q in addition to R5.
         latency: from placing until live.
-        default_trigger: what stop trigger method 0 means here.
+        triggers: watches its stops.
     """
 
     __slots__ = (
@@ -46,14 +46,14 @@ class Book:
         *,
         queue: bool = False,
         latency: timedelta = timedelta(0),
-        default_trigger: int = LAST,
+        triggers: Triggers | None = None,
     ) -> None:
         self._hours = hours
         self._queue = queue
         self._latency = latency
         self._buy, self._sell = Side(1), Side(-1)
         self._crossed = False
-        self._triggers = Triggers(default_trigger)
+        self._triggers = triggers or Triggers(LAST)
         self._waiting = WaitingRoom()
         self._flight: deque[BookOrder] = deque()
         self._expiries = Expiries()
@@ -87,7 +87,7 @@ class Book:
         if self._triggers.count:
             grew = 0 < bid_before < sell.size, 0 < ask_before < buy.size
             fired = self._triggers.on_quote(sell.price, buy.price, *grew)
-            self._out += self._triggers.take_trailed(now)
+            self._out += self._triggers.take_moved(now)
             arrivals = fired + arrivals
         if arrivals:
             self._arrive(arrivals, now)
@@ -111,7 +111,7 @@ class Book:
             if self._phase is Phase.REGULAR and "T" not in cond:
                 self._regular_last = price
             fired = self._triggers.on_print(price, size, extended_only="T" in cond)
-            self._out += self._triggers.take_trailed(now)
+            self._out += self._triggers.take_moved(now)
             if fired:
                 self._arrive(fired, now)
         return self._take_out()

@@ -20,7 +20,6 @@ from toolkit.gateway.events import (
     Order,
     OrderUpdated,
     PositionChanged,
-    StopTrailed,
 )
 from toolkit.gateway.ladder import BookOrder, State
 from toolkit.gateway.line import Line
@@ -92,6 +91,10 @@ class Clearing:
         wanted = quantity(entry.quantity)
         if wanted != order.quantity:  # reduced by its group
             order.quantity, order.remaining = wanted, wanted - order.filled
+            working.untold = True
+        if order.trails and price(entry.stop) != order.stop_price and entry.stop:
+            order.stop_price = price(entry.stop)
+            order.limit_price = price(entry.limit) if entry.has_limit else None
             working.untold = True
         if working.untold or status != order.status or why_held != order.why_held:
             order.status, order.why_held = status, why_held
@@ -175,8 +178,6 @@ class Clearing:
         else:
             news = working.untold
             self.tell(working, events)
-            if moved.order.kind == "TRAIL":
-                events.append(StopTrailed(order))
             if news and moved.state is State.WAITING:
                 events.append(self._held_notice(moved.order, order, moved.time))
 

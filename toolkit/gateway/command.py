@@ -47,6 +47,13 @@ CANNOT_START = 3
     help="The client that hears of the orders and fills of all clients.",
 )
 @click.option(
+    "--market-data",
+    default="live",
+    show_default=True,
+    type=click.Choice(["live", "delayed"]),
+    help="What accounts have subscribed; delayed: error 354, or data of 15 minutes ago for who asks.",
+)
+@click.option(
     "--quotes",
     default="synthetic",
     show_default=True,

@@ -28,13 +28,15 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
 
     Attributes:
         action: ``BUY`` or ``SELL``.
-        order_type: ``MKT``, ``LMT``, ``STP``, ``STP LMT``, ``TRAIL``, ``MOC`` or ``LOC``; any other
-            is refused with 387.
-        limit_price: price per share, used by LMT, STP LMT and LOC.
+        order_type: ``MKT``, ``LMT``, ``STP``, ``STP LMT``, ``TRAIL``, ``TRAIL LIMIT``, ``MOC`` or
+            ``LOC``; any other is refused with 387.
+        limit_price: price per share, used by LMT, STP LMT and LOC; where the limit of a TRAIL LIMIT is.
         stop_price: trigger price per share, used by STP and STP LMT (``auxPrice`` on the wire);
-            where a TRAIL begins (``trailStopPrice``), None: at its distance from the market.
-        trail_amount: distance of a TRAIL in currency (``auxPrice`` on the wire).
+            where a trailing stop is (``trailStopPrice``), None: at its distance from the market.
+        trail_amount: distance of a trailing stop in currency (``auxPrice`` on the wire).
         trail_percent: the same in per cent; one of the two.
+        limit_offset: how far beyond its stop the limit of a TRAIL LIMIT is (``lmtPriceOffset``); None:
+            as far as its limit price is from its stop price.
         parent_id: order id of its parent, 0 without.
         oca_group: name of its one-cancels-all group, within its account.
         oca_type: 1 cancel, 2 reduce with block, 3 reduce without block; 0 is taken as 1.
@@ -67,6 +69,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     order_ref: str = ""
     trail_amount: Decimal | None = None
     trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
     parent_id: int = 0
     oca_group: str = ""
     oca_type: int = 0
@@ -83,6 +86,11 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     completed_status: str = ""
+
+    @property
+    def trails(self) -> bool:
+        """True when its stop follows the market."""
+        return self.order_type in ("TRAIL", "TRAIL LIMIT")
 
     @property
     def finished(self) -> bool:
@@ -159,12 +167,6 @@ class AccountChanged(msgspec.Struct, frozen=True, gc=False):
     account: str
 
 
-class StopTrailed(msgspec.Struct, frozen=True, gc=False):
-    """A trailing stop has followed the market. Clients are not told; a memory notes it."""
-
-    order: Order
-
-
 class Refused(msgspec.Struct, frozen=True, gc=False):
     """A request changed nothing: error ``code`` with ``text`` goes to that client and order id."""
 
@@ -183,16 +185,7 @@ class Noticed(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Event = (
-    OrderUpdated
-    | Executed
-    | CommissionCharged
-    | PositionChanged
-    | AccountChanged
-    | StopTrailed
-    | Refused
-    | Noticed
-)
+Event = OrderUpdated | Executed | CommissionCharged | PositionChanged | AccountChanged | Refused | Noticed
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
@@ -207,13 +200,20 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Print(msgspec.Struct, frozen=True, gc=False):
-    """One trade of the recorded or simulated market; ``cond`` as tape condition letters."""
+    """
+    One trade of the recorded or simulated market.
+
+    Attributes:
+        cond: tape condition letters.
+        last: whether it sets the last price (odd lots, and prints far from the quote, do not).
+    """
 
     con_id: int
     price: Decimal
     size: Decimal
     time: datetime
     cond: str = ""
+    last: bool = True
 
 
 class PortfolioRow(msgspec.Struct, frozen=True, gc=False):

@@ -47,14 +47,15 @@ from toolkit.gateway.events import (
 from toolkit.gateway.exchange_config import ExchangeConfig
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ladder import BookOrder
-from toolkit.gateway.line import Line
+from toolkit.gateway.line import Line, rule_of
 from toolkit.gateway.links import Links
 from toolkit.gateway.margin import rates_of
 from toolkit.gateway.outcomes import Outcome
+from toolkit.gateway.record import Record
 from toolkit.gateway.statement import account_values, portfolio
 from toolkit.gateway.ticks import Number, price_units, quantity, size_of
 from toolkit.gateway.timetable import Timetable
-from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST
+from toolkit.gateway.triggers import DEFAULT_TRIGGER, LAST, Triggers
 
 ZERO = Decimal(0)
 _HOURS: dict[str, type[Hours]] = {"always": AlwaysOpen, "regular": RegularHours}
@@ -168,6 +169,8 @@ class Exchange:
         working = self._clearing.working[found.perm_id]
         wanted = book_order(None, order)
         wanted.filled = working.entry.filled
+        if 0 < wanted.quantity < wanted.filled:  # R13: nothing more is wanted
+            wanted.quantity, order.quantity = wanted.filled, found.filled
         refusal = refuse_change(found, order) or self._refusal(order, wanted, working.line)
         if refusal:
             return [_refused(order, as_warning(refusal))]
@@ -261,20 +264,14 @@ class Exchange:
     ) -> list[Event]:
         """A print of the market; ``aggressor`` B or S where it is known who initiated it."""
         line = self._line(con_id)
-        outcomes = line.book.trade(price_units(price), size_of(size), now, cond, aggressor)
-        if line.holders and not (line.bid and line.ask):
-            line.revalue()
+        outcomes = line.trade(price_units(price), size_of(size), now, cond, aggressor)
         return self._settle(line, outcomes, now) if outcomes else []
 
-    def halt(self, con_id: int, now: datetime) -> list[Event]:
-        """Stop the trading of an instrument until :meth:`resume`."""
+    def halt(self, con_id: int, now: datetime, *, halted: bool) -> list[Event]:
+        """Stop the trading of an instrument, or resume it, beginning with its newest quote."""
         line = self._line(con_id)
-        return self._settle(line, line.book.halt(now), now)
-
-    def resume(self, con_id: int, now: datetime) -> list[Event]:
-        """Trade it again, beginning with its newest quote."""
-        line = self._line(con_id)
-        return self._settle(line, line.book.resume(now), now)
+        change = line.book.halt if halted else line.book.resume
+        return self._settle(line, change(now), now)
 
     def advance(self, now: datetime) -> list[Event]:
         """Let time pass: orders in flight go live, DAY orders end, sessions open and close."""
@@ -347,6 +344,10 @@ class Exchange:
         """Whether its trading is stopped."""
         return self._line(con_id).book.halted
 
+    def record(self, con_id: int) -> Record:
+        """What the prices of an instrument have done."""
+        return self._line(con_id).record
+
     # ---- inside ------------------------------------------------------------------------------
 
     def _line(self, con_id: int) -> Line:
@@ -356,8 +357,8 @@ class Exchange:
             if instrument is None:
                 raise GatewayError(f"Contract id {con_id} is not in this gateway's symbol table.")
             default = DEFAULT_TRIGGER.get(instrument.sec_type, LAST)
-            line = Line(instrument, self._matching.book(self.hours, default))
-            self._lines[con_id] = line
+            triggers = Triggers(default, rule_of(instrument))
+            line = self._lines[con_id] = Line(instrument, self._matching.book(self.hours, triggers))
         return line
 
     def _account(self, name: str) -> Account:

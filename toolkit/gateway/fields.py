@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from toolkit.errors import WireError
 
@@ -16,6 +18,10 @@ UNSET = frozenset(
 
 UNSET_DOUBLE = "1.7976931348623157E308"
 """What the broker sends for a profit that does not exist; clients compare with it."""
+
+# Years from 1970 to 2199: there is arithmetic with them that must not overflow.
+_MOMENT = re.compile(r"^((?:19[7-9]|2[01]\d)\d{5})(?: {1,2}|-)(\d{2}:\d{2}:\d{2})(?: ([A-Za-z_/]+))?$")
+
 
 MAX_NUMBER_LENGTH = 40
 """Longest number accepted, in characters: longer ones only serve to burn processor time."""
@@ -42,6 +48,25 @@ def flag(value: bool) -> str:
 def timestamp(moment: datetime) -> str:
     """A moment as executions carry it: single blanks and a zone name, which every client reads."""
     return moment.strftime("%Y%m%d %H:%M:%S UTC")
+
+
+def moment(text: str, name: str) -> datetime | None:
+    """
+    The moment in a field, in UTC; one without a zone is UTC already. None when the field is empty.
+
+    Raises:
+        WireError: it is no such time; names the field.
+    """
+    if not text:
+        return None
+    try:
+        day, clock, zone = _MOMENT.findall(text)[0]
+        found = datetime.strptime(f"{day} {clock} +0000", "%Y%m%d %H:%M:%S %z")
+        return found.replace(tzinfo=ZoneInfo(zone or "UTC")).astimezone(UTC)
+    except (IndexError, ValueError, KeyError, OSError) as error:
+        raise WireError(
+            f"Field {name} should look like '20260102 15:30:00 UTC' and is {text[:MAX_NUMBER_LENGTH]!r}."
+        ) from error
 
 
 @lru_cache(maxsize=4096)

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from toolkit.gateway import account_requests, market_requests, order_requests
-from toolkit.gateway.api_settings import ApiSettings
+from toolkit.gateway import account_requests, order_requests, watches
+from toolkit.gateway.api_settings import DELAYED, ApiSettings
+from toolkit.gateway.calendar import Hours
 from toolkit.gateway.day import Day
+from toolkit.gateway.delay import DelayLine
 from toolkit.gateway.events import (
     AccountChanged,
     CommissionCharged,
@@ -22,12 +24,15 @@ from toolkit.gateway.events import (
     Noticed,
     OrderUpdated,
     PositionChanged,
+    Print,
+    Quote,
     Refused,
 )
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ledger import Ledger
-from toolkit.gateway.ticks import Number
+from toolkit.gateway.past import Past
+from toolkit.gateway.ticks import Number, exact, quantity, size_of
 
 if TYPE_CHECKING:
     from toolkit.gateway.session import Session
@@ -44,9 +49,11 @@ class Floor:
         settings: what clients may do.
         sessions: client id -> its conversation, once it has named itself.
         watchers: contract id -> the market data subscriptions to it.
+        delay: where market data waits until it may be told; None: it is told at once.
         pending: conversations that have something to be sent; whoever owns the sockets empties it.
         ledger: what truly happened.
         executions_since: UTC; earlier fills are no longer told.
+        past: what an instrument (by its contract id) did before the market began, where that is known.
         refreshing: when the account streams are told.
         day: the broker's day that it is.
         note: told of all events first; whoever keeps the memory of the gateway sets it.
@@ -66,9 +73,11 @@ class Floor:
         self.settings = settings
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
-        self.watchers: dict[int, list[market_requests.Watch]] = {}
+        self.watchers: dict[int, list[watches.Watch]] = {}
+        self.delay = DelayLine() if settings.market_data == DELAYED else None
         self.pending: set[Session] = set()
         self.executions_since = datetime.min.replace(tzinfo=UTC)
+        self.past: Callable[[int, Hours], Past | None] = lambda *_: None
         self.note: Callable[[Sequence[Event]], None] | None = None
         self.refreshing = account_requests.Refresh(now)
         self.day = Day(exchange, self.accounts, now)
@@ -89,7 +98,7 @@ class Floor:
         if self.sessions.get(session.client_id) is session:
             del self.sessions[session.client_id]
         for watch in session.watches.values():
-            market_requests.stop_watching(self, watch)
+            watches.stop_watching(self, watch)
         session.watches.clear()
         self.pending.discard(session)
 
@@ -104,8 +113,8 @@ class Floor:
     ) -> None:
         """A new best bid and offer of one instrument; None means that side is missing."""
         events = self.exchange.quote(con_id, bid, ask, bid_size, ask_size, now)
-        if watches := self.watchers.get(con_id):
-            market_requests.tell_quote(self.exchange.last_quote(con_id), watches)
+        if con_id in self.watchers or self.delay is not None:
+            self._tell(self.exchange.last_quote(con_id))
         if events:
             self.publish(events)
 
@@ -115,17 +124,21 @@ class Floor:
         """A print of one instrument, unless it is halted; ``aggressor`` B or S where that is known."""
         if self.exchange.is_halted(con_id):
             return
+        heard = con_id in self.watchers or self.delay is not None
+        before = self.exchange.last_print(con_id) if heard else None
         events = self.exchange.trade(con_id, price, size, now, cond, aggressor)
-        if watches := self.watchers.get(con_id):
-            market_requests.tell_print(self.exchange.last_print(con_id), watches)
+        if heard:
+            trade = self.exchange.last_print(con_id)
+            if trade is before:  # it has not set the last price
+                trade = Print(con_id, exact(price), quantity(size_of(size)), now, cond, last=False)
+            self._tell(trade)
         if events:
             self.publish(events)
 
     def halt(self, con_id: int, now: datetime, *, halted: bool) -> None:
         """Stop the trading of an instrument, or resume it."""
-        change = self.exchange.halt if halted else self.exchange.resume
-        events = change(con_id, now)
-        market_requests.tell_halted(self.watchers.get(con_id, ()), halted=halted)
+        events = self.exchange.halt(con_id, now, halted=halted)
+        watches.tell_halted(self.watchers.get(con_id, ()), halted=halted)
         self.publish(events)
 
     def advance(self, now: datetime) -> None:
@@ -142,7 +155,10 @@ class Floor:
         return self.day.ends if due is None else min(due, self.day.ends)
 
     def refresh(self, now: datetime) -> None:
-        """Tell the subscribers of account values, summaries and profits what has changed."""
+        """Tell what has become due: delayed market data, and changes of account values and profits."""
+        if self.delay is not None:
+            for tick in self.delay.come_out(now):
+                watches.tell(tick, self.watchers.get(tick.con_id, ()))
         account_requests.refresh(self, now)
 
     def bind(self) -> list[OrderUpdated]:
@@ -181,6 +197,15 @@ class Floor:
                 case Refused() | Noticed():
                     if session := self.sessions.get(event.client_id):
                         order_requests.tell_error(session, event)
+
+    def _tell(self, tick: Quote | Print | None) -> None:
+        """Pass the market's news on, now or later."""
+        if tick is None:
+            return
+        if self.delay is not None:
+            self.delay.put(tick)
+        else:
+            watches.tell(tick, self.watchers.get(tick.con_id, ()))
 
     def _listeners(self, client_id: int, order_id: int) -> list[Session]:
         """Who hears of an order and its fills: its client, unless made by hand, and the master client."""

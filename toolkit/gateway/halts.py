@@ -16,7 +16,7 @@ from toolkit.gateway.book import Book
 from toolkit.gateway.calendar import Hours
 from toolkit.gateway.outcomes import Outcome
 from toolkit.gateway.ticks import Size
-from toolkit.gateway.triggers import LAST
+from toolkit.gateway.triggers import Triggers
 
 
 class HaltableBook(Book):
@@ -35,9 +35,9 @@ class HaltableBook(Book):
         *,
         queue: bool = False,
         latency: timedelta = timedelta(0),
-        default_trigger: int = LAST,
+        triggers: Triggers | None = None,
     ) -> None:
-        super().__init__(hours, queue=queue, latency=latency, default_trigger=default_trigger)
+        super().__init__(hours, queue=queue, latency=latency, triggers=triggers)
         self.halted = False
         self._kept: tuple[int, int, Size, Size] = (0, 0, 0, 0)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from toolkit.gateway.ticks import SCALE, Size
+from toolkit.gateway.ticks import SCALE, Number, Size, price_units
 
 if TYPE_CHECKING:
     from toolkit.gateway.book import Book
@@ -32,8 +32,9 @@ class State(IntEnum):
 
 
 _TERMS = (
-    "kind", "quantity", "limit", "tif", "extended", "directed", "trigger", "trail", "trail_percent",
+    "kind", "quantity", "tif", "extended", "directed", "trigger", "trail", "trail_percent", "offset",
 )  # fmt: skip
+_TRAIL = ("kind", "trail", "trail_percent", "offset")
 
 
 class BookOrder:
@@ -43,10 +44,11 @@ class BookOrder:
     Attributes:
         owner: whatever the caller wants to find again in fills.
         side: +1 buy, -1 sell.
-        kind: MKT, LMT, STP, STP LMT, TRAIL, MOC or LOC.
-        limit, stop: prices in units of 1e-8, 0 where the kind has none; a trailing stop's moves.
+        kind: MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MOC or LOC.
+        limit, stop: prices in units of 1e-8, 0 where the kind has none; those of a trailing stop move.
         trail, trail_percent: how far a trailing stop keeps away, as an amount or a percentage, in
             units of 1e-8; one of them is 0.
+        offset: how far beyond its stop the limit of a TRAIL LIMIT is, in units of 1e-8; None: not told.
         extended: may trade 04:00-20:00 New York.
         directed: sent to one exchange instead of SMART.
         taking: entered marketable and no quote has left its limit since (rule R4).
@@ -69,6 +71,7 @@ class BookOrder:
         "kind",
         "limit",
         "live_at",
+        "offset",
         "owner",
         "parent",
         "quantity",
@@ -100,6 +103,7 @@ class BookOrder:
         trigger: int = 0,
         trail: int = 0,
         trail_percent: int = 0,
+        offset: int | None = 0,
     ) -> None:
         self.owner = owner
         self.side = side
@@ -109,11 +113,14 @@ class BookOrder:
         self.stop = stop
         self.tif = tif
         # R6: the other types ignore the flag; an opening order waits for the regular open.
-        self.extended = extended and kind in ("LMT", "STP LMT") and tif != "OPG"
+        self.extended = extended and kind in ("LMT", "STP LMT", "TRAIL LIMIT") and tif != "OPG"
         self.directed = directed
         self.trigger = trigger
         self.trail = trail
         self.trail_percent = trail_percent
+        self.offset = offset
+        if kind == "TRAIL LIMIT" and stop:
+            self.limit = stop + side * (offset or 0)
         self.book: Book | None = None
         self.parent: BookOrder | None = None
         self.children: tuple[BookOrder, ...] = ()
@@ -142,33 +149,45 @@ class BookOrder:
     @property
     def is_stop(self) -> bool:
         """True while it waits for, or has had, a trigger."""
-        return self.kind in ("STP", "STP LMT", "TRAIL")
+        return self.kind in ("STP", "STP LMT", "TRAIL", "TRAIL LIMIT")
+
+    @property
+    def trails(self) -> bool:
+        """True when its stop follows the market."""
+        return self.kind in ("TRAIL", "TRAIL LIMIT")
 
     @property
     def has_limit(self) -> bool:
         """True when it does not trade beyond its limit."""
-        return self.kind in ("LMT", "STP LMT", "LOC")
+        return self.kind in ("LMT", "STP LMT", "TRAIL LIMIT", "LOC")
 
     @property
     def for_close(self) -> bool:
         """True when it trades at the close only."""
         return self.kind in ("MOC", "LOC")
 
-    def follow(self, observed: int) -> bool:
-        """Move a trailing stop after a price that went its way; False when it stays."""
+    def follow(self, observed: int, increment: int) -> bool:
+        """
+        Move a trailing stop after a price that went its way, and its limit along; False when it stays.
+
+        Between two prices of the grid (``increment``) the stop is put on the one further from the
+        market, the limit on the better one.
+        """
         distance = self.trail or observed * self.trail_percent // (100 * SCALE)
         stop = observed + self.side * distance
-        if stop <= 0 or (self.stop and self.side * stop >= self.side * self.stop):
+        stop += self.side * (-self.side * stop % increment)
+        limit = stop + self.side * (self.offset or 0) if self.has_limit else stop
+        limit -= self.side * (self.side * limit % increment)
+        if min(stop, limit) <= 0 or (self.stop and self.side * stop >= self.side * self.stop):
             return False
-        self.stop = stop
+        self.stop, self.limit = stop, limit if self.has_limit else 0
         return True
 
     def same_place(self, other: BookOrder) -> bool:
         """Whether these terms leave ``other`` its place: only quantity or lifetime differ (R13)."""
         return (
             self.kind == other.kind
-            and self.limit == other.limit
-            and (self.stop == other.stop or (self.kind == "TRAIL" and not self.stop))
+            and (not self._says_where or (self.limit, self.stop) == (other.limit, other.stop))
             and self.same_trail(other)
             and self.trigger == other.trigger
             and self.directed == other.directed
@@ -180,14 +199,34 @@ class BookOrder:
         """Become what ``wanted`` says, fills and history kept; a new type must trigger anew."""
         if wanted.kind != self.kind:
             self.triggered = False
-        if wanted.kind != "TRAIL" or wanted.stop or not self.same_trail(wanted):
-            self.stop = wanted.stop  # otherwise it stays where it has followed the market to
+        if wanted._says_where or not self.same_trail(wanted):
+            self.stop, self.limit = wanted.stop, wanted.limit
         for name in _TERMS:
             setattr(self, name, getattr(wanted, name))
 
     def same_trail(self, other: BookOrder) -> bool:
         """Whether both follow the market at the same distance."""
-        return (self.kind, self.trail, self.trail_percent) == (other.kind, other.trail, other.trail_percent)
+        return all(getattr(self, name) == getattr(other, name) for name in _TRAIL)
+
+    @property
+    def _says_where(self) -> bool:
+        """False for a trailing stop that is to begin, or to stay, where the market has led it."""
+        return bool(self.stop) or not self.trails
+
+
+def limit_offset(
+    kind: str, side: int, offset: Number | None, limit: Number | None, stop: Number | None
+) -> int | None:
+    """
+    How far beyond its stop the limit of a TRAIL LIMIT is, in units of 1e-8; 0 for other kinds.
+
+    Told as such, or as the distance of its limit price from its stop price; None: not told at all.
+    """
+    if kind != "TRAIL LIMIT":
+        return 0
+    if offset is not None:
+        return price_units(offset)
+    return side * (price_units(limit) - price_units(stop)) if limit and stop else None
 
 
 class Ladder:

@@ -9,7 +9,14 @@ from toolkit.gateway.account import Account
 from toolkit.gateway.events import Print, Quote
 from toolkit.gateway.halts import HaltableBook
 from toolkit.gateway.instruments import Instrument
-from toolkit.gateway.ticks import Size, price, price_units, quantity
+from toolkit.gateway.outcomes import Outcome
+from toolkit.gateway.record import Record
+from toolkit.gateway.ticks import Rule, Size, price, price_units, quantity
+
+
+def rule_of(instrument: Instrument) -> Rule:
+    """An instrument's market rule in units of 1e-8, as (from price, increment) pairs."""
+    return tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)
 
 
 class Line:
@@ -19,19 +26,22 @@ class Line:
     Attributes:
         rule: market rule in units of 1e-8, as (from price, increment) pairs.
         holders: accounts that hold, or held, it; they are valued at its quotes.
+        record: what its prices have done.
         scheduled: the instant for which it stands in the exchange's timetable.
     """
 
     __slots__ = (
-        "ask", "ask_size", "bid", "bid_size", "book", "holders", "instrument", "rule", "scheduled",
-        "time",
+        "_last", "ask", "ask_size", "bid", "bid_size", "book", "holders", "instrument", "record", "rule",
+        "scheduled", "time",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, book: HaltableBook) -> None:
         self.instrument = instrument
         self.book = book
-        self.rule = tuple((price_units(edge), price_units(step)) for edge, step in instrument.increments)
+        self.rule = rule_of(instrument)
         self.holders: dict[str, Account] = {}
+        self.record = Record()
+        self._last: tuple[tuple[int, Size, datetime, str], Print] | None = None
         self.bid = self.ask = 0
         self.bid_size: Size = 0
         self.ask_size: Size = 0
@@ -47,8 +57,20 @@ class Line:
         moved = bid != self.bid or ask != self.ask
         self.bid, self.ask, self.bid_size, self.ask_size = bid, ask, bid_size, ask_size
         self.time = now
-        if moved and self.holders:
+        if moved:
+            self.record.quote(now.timestamp(), bid, ask)
+            if self.holders:
+                self.revalue()
+
+    def trade(self, at: int, size: Size, now: datetime, cond: str, aggressor: str) -> list[Outcome]:
+        """Let a print happen to the book, and keep it if it set the last price."""
+        before = self.book.last_print
+        outcomes = self.book.trade(at, size, now, cond, aggressor)
+        if self.book.last_print is not before:
+            self.record.trade(now.timestamp(), at, float(size))
+        if self.holders and not (self.bid and self.ask):
             self.revalue()
+        return outcomes
 
     def revalue(self) -> None:
         """Mark every holder's position at the midpoint, or the last price without one."""
@@ -86,8 +108,11 @@ class Line:
         )
 
     def last(self) -> Print | None:
-        """The newest print that may set the last price."""
+        """The newest print that may set the last price; the same object until there is a newer one."""
         last = self.book.last_print
         if last is None:
             return None
-        return Print(self.instrument.con_id, price(last[0]), quantity(last[1]), last[2], last[3])
+        if self._last is None or self._last[0] is not last:
+            shown = Print(self.instrument.con_id, price(last[0]), quantity(last[1]), last[2], last[3])
+            self._last = last, shown
+        return self._last[1]

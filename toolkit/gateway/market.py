@@ -20,8 +20,9 @@ from typing import Protocol
 
 import msgspec
 
-from toolkit.gateway.calendar import NEW_YORK
+from toolkit.gateway.calendar import NEW_YORK, Hours
 from toolkit.gateway.instruments import Instrument, Universe
+from toolkit.gateway.past import Past, Stage
 from toolkit.gateway.replay import MarketPrint, MarketQuote, Replay
 from toolkit.gateway.ticks import price, price_units
 
@@ -38,6 +39,10 @@ class QuoteSource(Protocol):
 
     def moves_until(self, now: datetime) -> Iterable[MarketQuote | MarketPrint]:
         """The same with the prints between them, where the source has any."""
+        ...
+
+    def past(self, con_id: int, hours: Hours) -> Past | None:
+        """What an instrument did before the source began, where the source can tell."""
         ...
 
 
@@ -116,7 +121,7 @@ class SyntheticSymbol:
     """
 
     __slots__ = ("_asks", "_bids", "_character", "_fair", "_lot", "_random", "_rule", "instrument",
-                 "quote")  # fmt: skip
+                 "opening", "quote")  # fmt: skip
 
     def __init__(self, instrument: Instrument, seed: int) -> None:
         self.instrument = instrument
@@ -127,6 +132,14 @@ class SyntheticSymbol:
         self._fair = float(price_units(instrument.reference_price))
         self._bids, self._asks = self._size(), self._size()
         self.quote = self._stand()
+        self.opening = self._fair
+
+    @property
+    def stage(self) -> Stage:
+        """The same market as its past needs it."""
+        kind = self._character
+        spread = 1 + bisect(kind.spreads[:-1], 0.5)
+        return Stage(VOLATILITY, kind.updates * kind.prints, activity, spread, self._rule)
 
     def pause(self) -> float:
         """Seconds until its next quote."""
@@ -192,8 +205,10 @@ class SyntheticMarket:
 
     def __init__(self, universe: Universe, seed: int, start: datetime) -> None:
         self._symbols = {instrument.con_id: SyntheticSymbol(instrument, seed) for instrument in universe}
+        self._seed = seed
         self._start = start
         self._last = dict.fromkeys(self._symbols, 0.0)
+        self._pasts: dict[int, Past] = {}
         self._opened = False
         self._agenda = [(symbol.pause(), con_id) for con_id, symbol in self._symbols.items()]
         heapq.heapify(self._agenda)
@@ -201,6 +216,14 @@ class SyntheticMarket:
     def quotes_until(self, now: datetime) -> Iterator[MarketQuote]:
         """Quotes since the last call up to and including ``now``, in time order."""
         return (move for move in self.moves_until(now) if isinstance(move, MarketQuote))
+
+    def past(self, con_id: int, hours: Hours) -> Past:
+        """What an instrument did before ``start``."""
+        if con_id not in self._pasts:
+            symbol = self._symbols[con_id]
+            name = f"{self._seed}/{con_id}"
+            self._pasts[con_id] = Past(name, symbol.stage, self._start, symbol.opening, hours)
+        return self._pasts[con_id]
 
     def moves_until(self, now: datetime) -> Iterator[MarketQuote | MarketPrint]:
         """Quotes and prints since the last call up to and including ``now``, in time order."""

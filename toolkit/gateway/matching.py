@@ -20,12 +20,13 @@ Deterministic. Times UTC; regular hours are New York's.
 - R10: IOC takes what is offered on arrival; FOK needs it all.
 - R11: own orders share what is offered by price, then by time.
 - R12: prices must fit the increment: 0.01 at or above 1.00, 0.0001 below.
-- R13: cancel and modify take effect at their stamp; a price change is a new arrival.
+- R13: cancel and modify take effect at their stamp; a price change is a new arrival, a quantity no
+  larger than what is filled completes the order.
 
 Beyond these: a trailing stop (TRAIL) keeps its distance from what its trigger method observes and
-never goes back. Orders for the close (MOC, LOC) trade in full when the regular session ends, at its
-last price, or at the opposite quote without any. Brackets and groups: see
-:mod:`toolkit.gateway.links`.
+never goes back; TRAIL LIMIT takes its limit along, a fixed offset beyond the stop. Orders for the
+close (MOC, LOC) trade in full when the regular session ends, at its last price, or at the opposite
+quote without any. Brackets and groups: see :mod:`toolkit.gateway.links`.
 
 The ``quote`` profile is pessimistic for passive orders: they fill only when the market moves
 through them, and so lose about half a spread or more. The ``queue`` profile is the realistic one
@@ -44,11 +45,12 @@ import msgspec
 from toolkit.errors import ConfigError, GatewayError
 from toolkit.gateway.calendar import RegularHours
 from toolkit.gateway.halts import HaltableBook
-from toolkit.gateway.ladder import BookOrder, State
+from toolkit.gateway.ladder import BookOrder, State, limit_offset
 from toolkit.gateway.links import GROUP_KINDS, MISSING_PARENT, Links, Ties
 from toolkit.gateway.outcomes import Fill, Outcome
 from toolkit.gateway.terms import NOT_DIRECTED, check_terms, status_word
 from toolkit.gateway.ticks import SCALE, Size, price_units, size_of
+from toolkit.gateway.triggers import Triggers
 
 _RANK = {"quote": 0, "trade": 1, "halt": 1, "resume": 1, "order": 2, "cancel": 2, "modify": 2}
 _NEEDED = {
@@ -80,13 +82,13 @@ class MatchingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not (math.isfinite(self.latency_ms) and self.latency_ms >= 0):
             raise ConfigError(f"latency_ms is {self.latency_ms}; give 0 or more milliseconds.")
 
-    def book(self, hours: Any, default_trigger: int = 2) -> HaltableBook:
+    def book(self, hours: Any, triggers: Triggers | None = None) -> HaltableBook:
         """A fresh book that follows this configuration."""
         return HaltableBook(
             hours,
             queue=self.limit_fill == "queue",
             latency=timedelta(milliseconds=self.latency_ms),
-            default_trigger=default_trigger,
+            triggers=triggers,
         )
 
 
@@ -100,10 +102,10 @@ def simulate(
         events: dicts in time order with ``type`` and ``ts`` (aware datetime, pandas Timestamp or
             ISO 8601 text): quote {bid, bid_size, ask, ask_size}; trade {price, size, cond,
             aggressor}; order {id, side, order_type, qty, lmt, stop, tif, outside_rth, exchange,
-            trigger_method, trail_amount or trail_percent (TRAIL; ``stop`` is where it begins),
-            parent (id of another order), oca_group, oca_type (1 to 3), transmit}; halt {} and
-            resume {} (:mod:`toolkit.gateway.halts`); cancel {id};
-            modify {id, and what changes}.
+            trigger_method, trail_amount or trail_percent (TRAIL, TRAIL LIMIT; ``stop`` is where it
+            begins), lmt_offset (TRAIL LIMIT; or ``lmt`` beside ``stop``), parent (id of another
+            order), oca_group, oca_type (1 to 3), transmit}; halt {} and resume {}
+            (:mod:`toolkit.gateway.halts`); cancel {id}; modify {id, and what changes}.
         config: ``limit_fill`` (quote or queue) and ``latency_ms``.
 
     Returns:
@@ -309,19 +311,22 @@ def _book_order(event: Mapping[str, Any]) -> BookOrder:
     if side not in ("BUY", "SELL"):
         raise GatewayError(f"Order {event['id']!r} has side {event['side']!r}; give BUY or SELL.")
     kind = str(event.get("order_type", "LMT" if event.get("lmt") is not None else "MKT")).upper()
+    direction = 1 if side == "BUY" else -1
+    trails = kind in ("TRAIL", "TRAIL LIMIT")
     return BookOrder(
         event["id"],
-        1 if side == "BUY" else -1,
+        direction,
         kind,
         size_of(event["qty"]),
         price_units(event.get("lmt")) if kind in ("LMT", "STP LMT", "LOC") else 0,
-        price_units(event.get("stop")) if kind in ("STP", "STP LMT", "TRAIL") else 0,
+        price_units(event.get("stop")) if trails or kind in ("STP", "STP LMT") else 0,
         str(event.get("tif") or "DAY").upper(),
         extended=bool(event.get("outside_rth")),
         directed=str(event.get("exchange") or "SMART").upper() not in NOT_DIRECTED,
         trigger=int(event.get("trigger_method") or 0),
-        trail=price_units(event.get("trail_amount")) if kind == "TRAIL" else 0,
-        trail_percent=price_units(event.get("trail_percent")) if kind == "TRAIL" else 0,
+        trail=price_units(event.get("trail_amount")) if trails else 0,
+        trail_percent=price_units(event.get("trail_percent")) if trails else 0,
+        offset=limit_offset(kind, direction, event.get("lmt_offset"), event.get("lmt"), event.get("stop")),
     )
 
 

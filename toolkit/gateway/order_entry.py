@@ -65,7 +65,7 @@ def understand(
     (instrument,) = found
     if instrument.currency != "USD":
         return refused(201, f"Order rejected - reason:Trading in {instrument.currency} is not simulated here")
-    trails = values["orderType"] == "TRAIL"
+    trails = values["orderType"] in ("TRAIL", "TRAIL LIMIT")
     stop = "trailStopPrice" if trails else "auxPrice"
     return Order(
         client_id=client_id,
@@ -79,6 +79,7 @@ def understand(
         stop_price=decimal(values[stop], stop),
         trail_amount=decimal(values["auxPrice"], "auxPrice") if trails else None,
         trail_percent=decimal(values["trailingPercent"], "trailingPercent") if trails else None,
+        limit_offset=decimal(values["lmtPriceOffset"], "lmtPriceOffset") if trails else None,
         tif=values["tif"] or "DAY",
         outside_rth=values["outsideRth"] == "1",
         exchange=values["exchange"] or instrument.exchange,

@@ -176,9 +176,9 @@ def open_order_head(form: OrderForm, now: Mapping[str, str]) -> list[str]:
     return fields
 
 
-def open_order_rest(rest: Section, version: int, status: str) -> list[str]:
-    """The fields of openOrder behind its head."""
-    return _written("openOrderRest", rest.values, rest.groups, version, {"status": status})
+def open_order_rest(rest: Section, version: int, now: Mapping[str, str]) -> list[str]:
+    """The fields of openOrder behind its head, overlaid with what the exchange knows ``now``."""
+    return _written("openOrderRest", rest.values, rest.groups, version, now)
 
 
 def completed_order_fields(form: OrderForm, version: int, now: Mapping[str, str]) -> list[str]:

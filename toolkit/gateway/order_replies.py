@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import lru_cache
 
 from toolkit.gateway.events import CommissionCharged, Executed, MarginPreview, Order, OrderUpdated
@@ -23,7 +22,8 @@ _STATUS = "\x01"  # stands in for the status; no client can send it in an order
 
 def open_order(version: int, order: Order, status: str) -> bytes:
     """An order as its client sent it, and its status."""
-    before, after = _around_status(order, order.raw, version, order.quantity, order.order_id)
+    moving = (order.quantity, order.order_id, order.stop_price if order.trails else None)
+    before, after = _around_status(order, order.raw, version, moving)
     length = len(before) + len(status) + len(after)
     return length.to_bytes(4, "big") + before + status.encode("ascii") + after
 
@@ -129,24 +129,24 @@ def commission(charge: CommissionCharged) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _around_status(
-    order: Order, received: ClientOrder, version: int, _quantity: Decimal, _order_id: int
-) -> tuple[bytes, bytes]:
+def _around_status(order: Order, received: ClientOrder, version: int, _moving: object) -> tuple[bytes, bytes]:
     """
     The payload of openOrder before and after the status.
 
     An order is told several times within moments, and nothing else in this long message changes
     then: the broker's own facts are settled with its permId, a change brings a new form, and what
-    others may change is part of the key: the quantity (its group) and the id (binding).
+    others may change is part of the key: the quantity (its group), the id (binding), a trailing stop.
     """
     form = received.form()
-    before, after = _rest_around_status(form.rest, version)
+    trailed = number(order.stop_price) if order.trails else ""
+    before, after = _rest_around_status(form.rest, version, trailed)
     return _payload(open_order_head(form, _now(order))) + before, after
 
 
 @lru_cache(maxsize=512)
-def _rest_around_status(rest: Section, version: int) -> tuple[bytes, bytes]:
-    before, _, after = _payload(open_order_rest(rest, version, _STATUS)).partition(_STATUS.encode())
+def _rest_around_status(rest: Section, version: int, trailed: str) -> tuple[bytes, bytes]:
+    now = {"status": _STATUS, "trailStopPrice": trailed} if trailed else {"status": _STATUS}
+    before, _, after = _payload(open_order_rest(rest, version, now)).partition(_STATUS.encode())
     return before, after
 
 
@@ -157,7 +157,10 @@ def _payload(fields: list[str]) -> bytes:
 def _now(order: Order) -> dict[str, str]:
     """What the exchange knows better than the client's own form."""
     instrument = order.instrument
-    return {
+    trail = {"trailStopPrice": number(order.stop_price)} if order.trails else {}
+    if order.order_type == "TRAIL LIMIT":
+        trail["lmtPrice"] = number(order.limit_price)
+    return trail | {
         "orderId": str(order.order_id),
         "clientId": str(order.client_id),
         "permId": str(order.perm_id),

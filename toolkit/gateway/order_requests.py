@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +9,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
-from toolkit.errors import WireError
 from toolkit.gateway import order_replies, requests
 from toolkit.gateway.api_settings import READ_ONLY
 from toolkit.gateway.events import (
@@ -22,7 +20,7 @@ from toolkit.gateway.events import (
     OrderUpdated,
     Refused,
 )
-from toolkit.gateway.fields import decimal
+from toolkit.gateway.fields import decimal, moment
 from toolkit.gateway.ledger import ReceivedOrder
 from toolkit.gateway.order_entry import understand
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-_FILTER_TIME = re.compile(r"^(\d{8})(?: {1,2}|-)(\d{2}:\d{2}:\d{2})(?: ([A-Za-z_/]+))?$")
 _SIDE_OF = {"BOT": "BUY", "SLD": "SELL"}
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -117,7 +114,8 @@ def completed_orders(session: Session, _: requests.CompletedOrders, now: datetim
 
 def executions(session: Session, request: requests.Executions, now: datetime) -> None:
     """Each fill of today (New York) that fits the filter with its commission, then the end."""
-    since = max(_day_start(now), _filter_time(request.time), session.floor.executions_since)
+    asked = moment(request.time, "time") or datetime.min.replace(tzinfo=UTC)
+    since = max(_day_start(now), asked, session.floor.executions_since)
     found = _latest(session.floor.exchange.executions(), lambda row: row[0].time >= since)
     for fill, charge in found:
         if _fits(fill, request):
@@ -213,25 +211,6 @@ def _latest(rows: Sequence[Row], is_of_today: Callable[[Row], bool]) -> list[Row
     found = list(takewhile(is_of_today, reversed(rows)))
     found.reverse()
     return found
-
-
-def _filter_time(text: str) -> datetime:
-    """
-    The time from which a client wants executions (no zone means UTC); the beginning when empty.
-
-    Raises:
-        WireError: it is no such time.
-    """
-    if not text:
-        return datetime.min.replace(tzinfo=UTC)
-    try:
-        day, clock, zone = _FILTER_TIME.findall(text)[0]
-        moment = datetime.strptime(f"{day} {clock} +0000", "%Y%m%d %H:%M:%S %z")
-        return moment.replace(tzinfo=ZoneInfo(zone or "UTC")).astimezone(UTC)
-    except (IndexError, ValueError, KeyError, OSError) as error:
-        raise WireError(
-            f"Field time should look like '20260102 15:30:00 UTC' and is {text[:40]!r}."
-        ) from error
 
 
 def _fits(fill: Executed, wanted: requests.Executions) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from toolkit.errors import GatewayError
+from toolkit.gateway.calendar import Hours
 from toolkit.gateway.instruments import Universe
 from toolkit.gateway.ticks import price, price_units, size_of
 
@@ -83,6 +84,9 @@ class Replay:
     def moves_until(self, now: datetime) -> Iterator[MarketQuote | MarketPrint]:
         """The same: a quotes file has no prints."""
         return self.quotes_until(now)
+
+    def past(self, con_id: int, hours: Hours) -> None:
+        """Nothing is known of the time before the file."""
 
 
 def _rows(path: Path, symbol: str, universe: Universe) -> Iterator[tuple[datetime, MarketQuote]]:

@@ -17,7 +17,7 @@ from toolkit.gateway.fields import number, timestamp
 from toolkit.gateway.instruments import Instrument
 from toolkit.gateway.wire import frame
 
-EVERY_ORDER_TYPE = "MKT,LMT,STP,STPLMT,TRAIL,MOC,LOC,DAY,GTC,IOC,FOK,OPG,OCA,WHATIF"
+EVERY_ORDER_TYPE = "MKT,LMT,STP,STPLMT,TRAIL,TRAILLMT,MOC,LOC,DAY,GTC,IOC,FOK,OPG,OCA,WHATIF"
 
 
 def server_version(version: int, now: datetime) -> bytes:

@@ -16,6 +16,7 @@ from toolkit.gateway.requests import (
     AccountUpdates,
     AccountUpdatesMulti,
     AutoOpenOrders,
+    CancelHeadTimestamp,
     CancelOrder,
     CompletedOrders,
     ContractDetails,
@@ -24,6 +25,8 @@ from toolkit.gateway.requests import (
     Executions,
     Feed,
     GlobalCancel,
+    HeadTimestamp,
+    HistoricalData,
     LookUp,
     ManagedAccounts,
     MarketData,
@@ -84,6 +87,7 @@ def request_id(fields: Sequence[str]) -> int:
 
 
 _PLACE_ORDER = 3
+_AS_SECONDS = 2  # formatDate
 
 
 def _versioned(read: Callable[[Reader], Request]) -> Callable[[Reader], Request]:
@@ -132,6 +136,30 @@ def _contract_details(r: Reader) -> Request:
     return ContractDetails(r.integer("reqId"), _contract(r))
 
 
+def _historical_data(r: Reader) -> Request:
+    req_id, contract = r.integer("reqId"), _contract(r)
+    r.skip("includeExpired")
+    end, bar_size, duration = r.text("endDateTime"), r.text("barSizeSetting"), r.text("durationStr")
+    regular, what = r.flag("useRTH"), r.text("whatToShow")
+    seconds = r.integer("formatDate") == _AS_SECONDS
+    if contract.sec_type == "BAG":
+        r.skip("comboLegs", 4 * r.integer("number of combo legs"))
+    keep = r.flag("keepUpToDate")
+    return HistoricalData(req_id, contract, end, bar_size, duration, regular, what, seconds, keep)
+
+
+def _head_timestamp(r: Reader) -> Request:
+    req_id, contract = r.integer("reqId"), _contract(r)
+    r.skip("includeExpired and useRTH", 2)
+    return HeadTimestamp(req_id, contract, r.text("whatToShow"), r.integer("formatDate") == _AS_SECONDS)
+
+
+def _tick_by_tick(r: Reader) -> Request:
+    req_id, contract, kind = r.integer("reqId"), _contract(r), r.text("tickType")
+    r.skip("numberOfTicks")
+    return TickByTick(req_id, contract, kind, r.flag("ignoreSize"))
+
+
 def _account_updates_multi(r: Reader) -> Request:
     return AccountUpdatesMulti(
         r.integer("reqId"), r.text("account"), r.text("modelCode"), r.flag("ledgerAndNLV")
@@ -153,7 +181,9 @@ _READERS: dict[int, tuple[int, Callable[[Reader], Request]]] = {
     16: (0, lambda _: OpenOrders(everyone=True)),
     17: (0, lambda _: ManagedAccounts()),
     18: (0, _versioned(lambda r: LookUp(Topic.ADVISOR_DATA, r.integer("faDataType")))),
+    20: (1, _historical_data),
     24: (0, lambda _: LookUp(Topic.SCANNER_PARAMETERS)),
+    25: (2, _versioned(_unsubscribe(Feed.HISTORY))),
     49: (0, lambda _: CurrentTime()),
     58: (0, lambda _: GlobalCancel()),
     59: (0, _versioned(lambda r: MarketDataType(r.integer("marketDataType")))),
@@ -177,6 +207,8 @@ _READERS: dict[int, tuple[int, Callable[[Reader], Request]]] = {
     81: (1, lambda r: MatchingSymbols(r.integer("reqId"), r.text("pattern"))),
     82: (0, lambda _: LookUp(Topic.DEPTH_EXCHANGES)),
     85: (0, lambda _: LookUp(Topic.NEWS_PROVIDERS)),
+    87: (1, _head_timestamp),
+    90: (1, lambda r: CancelHeadTimestamp(r.integer("reqId"))),
     91: (0, lambda r: MarketRule(r.integer("marketRuleId"))),
     92: (1, lambda r: Pnl(r.integer("reqId"), r.text("account"), r.text("modelCode"))),
     93: (1, _unsubscribe(Feed.PNL)),
@@ -185,7 +217,7 @@ _READERS: dict[int, tuple[int, Callable[[Reader], Request]]] = {
         lambda r: PnlSingle(r.integer("reqId"), r.text("account"), r.text("modelCode"), r.integer("conId")),
     ),
     95: (1, _unsubscribe(Feed.PNL_SINGLE)),
-    97: (1, lambda r: TickByTick(r.integer("reqId"), _contract(r), r.text("tickType"))),
+    97: (1, _tick_by_tick),
     98: (1, _unsubscribe(Feed.TICK_BY_TICK)),
     99: (0, lambda r: CompletedOrders(r.flag("apiOnly"))),
     104: (1, lambda r: LookUp(Topic.USER_INFO, r.integer("reqId"))),
@@ -199,11 +231,9 @@ _UNSUPPORTED: dict[int, tuple[str, int, int]] = {
     12: ("reqNewsBulletins", 0, 505),
     13: ("cancelNewsBulletins", 0, 505),
     19: ("replaceFA", 4, 505),
-    20: ("reqHistoricalData", 1, 162),
     21: ("exerciseOptions", 2, 200),
     22: ("reqScannerSubscription", 1, 162),
     23: ("cancelScannerSubscription", 2, 162),
-    25: ("cancelHistoricalData", 2, 162),
     50: ("reqRealTimeBars", 2, 420),
     51: ("cancelRealTimeBars", 2, 300),
     52: ("reqFundamentalData", 2, 430),
@@ -222,10 +252,8 @@ _UNSUPPORTED: dict[int, tuple[str, int, int]] = {
     83: ("reqSmartComponents", 1, 200),
     84: ("reqNewsArticle", 1, 10172),
     86: ("reqHistoricalNews", 1, 162),
-    87: ("reqHeadTimeStamp", 1, 162),
     88: ("reqHistogramData", 1, 162),
     89: ("cancelHistogramData", 1, 162),
-    90: ("cancelHeadTimeStamp", 1, 162),
     96: ("reqHistoricalTicks", 1, 162),
     100: ("reqWshMetaData", 1, 200),
     101: ("cancelWshMetaData", 1, 200),

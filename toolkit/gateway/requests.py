@@ -16,6 +16,7 @@ class Feed(StrEnum):
     ACCOUNT_SUMMARY = "account summary"
     ACCOUNT_UPDATES = "account updates"
     POSITIONS = "positions"
+    HISTORY = "historical data"
     PNL = "PnL"
     PNL_SINGLE = "PnL of one position"
 
@@ -223,6 +224,47 @@ class TickByTick:
     req_id: int
     contract: ContractQuery
     kind: str
+    ignore_size: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoricalData:
+    """
+    Bars until ``end`` (empty: now), and with ``keep_up_to_date`` each later change of the last one.
+
+    Attributes:
+        bar_size, duration: as in ``5 mins`` and ``2 D``.
+        what: TRADES, MIDPOINT, BID, ASK, or another kind.
+        regular: regular trading hours only.
+        seconds: times in seconds since 1970 instead of words.
+    """
+
+    req_id: int
+    contract: ContractQuery
+    end: str
+    bar_size: str
+    duration: str
+    regular: bool
+    what: str
+    seconds: bool
+    keep_up_to_date: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadTimestamp:
+    """When the oldest data of a contract begins."""
+
+    req_id: int
+    contract: ContractQuery
+    what: str
+    seconds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHeadTimestamp:
+    """No longer wait for it; the answer has been sent already."""
+
+    req_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +324,7 @@ Request = (
     StartApi | PlaceOrder | CancelOrder | GlobalCancel | OpenOrders | AutoOpenOrders
     | CompletedOrders | Executions | AccountUpdates | AccountUpdatesMulti | AccountSummary
     | Positions | PositionsMulti | Pnl | PnlSingle | ContractDetails | MatchingSymbols
-    | MarketRule | MarketData | MarketDataType | TickByTick | Unsubscribe | NextId
+    | MarketRule | MarketData | MarketDataType | TickByTick | HistoricalData
+    | HeadTimestamp | CancelHeadTimestamp | Unsubscribe | NextId
     | ManagedAccounts | CurrentTime | ServerLogLevel | LookUp | Unsupported
 )  # fmt: skip

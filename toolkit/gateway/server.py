@@ -62,6 +62,7 @@ class PaperGateway(Threaded):
         seed: seed of the synthetic quotes.
         speed: seconds at the gateway per second of real time.
         latency_ms: milliseconds from an order's arrival until it is in the market.
+        market_data: ``live``, or ``delayed`` for accounts without a subscription.
         hours: ``always``, or ``regular`` for exchange sessions.
         cash: what each account starts with, in USD.
         limit_fill: ``quote`` (resting limits fill on quotes only) or ``queue`` (on prints too).
@@ -90,6 +91,7 @@ class PaperGateway(Threaded):
         pacing: bool = False,
         read_only: bool = False,
         master_client_id: int | None = None,
+        market_data: str = "live",
         quotes: str | Path | None = "synthetic",
         seed: int = 1,
         speed: float = 1.0,
@@ -138,8 +140,10 @@ class PaperGateway(Threaded):
         )
         self.exchange = PracticeExchange(instruments, self.accounts, cash, hours, config)
         pace = timedelta(seconds=speed) if pacing else None
-        settings = ApiSettings(read_only, master_client_id, pace)
+        settings = ApiSettings(read_only, master_client_id, pace, market_data)
         self.floor = Floor(self.exchange, instruments, self.accounts, now, settings)
+        if self._source is not None:
+            self.floor.past = self._source.past
         if self._state is not None:
             self._remember(self._state, config.run, now)
         self.market = Market(self)

@@ -13,14 +13,23 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.errors import WireError
-from toolkit.gateway import account_requests, lookups, market_requests, order_requests, replies, requests
+from toolkit.gateway import (
+    account_requests,
+    contract_requests,
+    history_requests,
+    lookups,
+    market_requests,
+    order_requests,
+    replies,
+    requests,
+)
 from toolkit.gateway.account_requests import Stream
 from toolkit.gateway.api_settings import ONLY_CLIENT_ZERO, READ_ONLY, Pacing
 from toolkit.gateway.events import Refused
 from toolkit.gateway.floor import Floor
-from toolkit.gateway.market_requests import Watch
 from toolkit.gateway.request_reader import read_request, request_id
 from toolkit.gateway.requests import Feed
+from toolkit.gateway.watches import Watch, stop_watching
 from toolkit.gateway.wire import Hello, Receiver, negotiate
 
 logger = logging.getLogger(__name__)
@@ -50,6 +59,7 @@ class Session:
         position_feeds: request id -> positions of one account.
         streams: account values, summaries and profits.
         watches: market data.
+        market_data_type: the kind that it wants, 1 live to 4 delayed frozen.
         intercept: asked before each request whether it has been dealt with; None: nobody is.
     """
 
@@ -63,6 +73,7 @@ class Session:
         self.position_feeds: dict[int, requests.PositionsMulti] = {}
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
+        self.market_data_type = 1
         self.intercept: Callable[[list[str], datetime], bool] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
@@ -198,7 +209,7 @@ def _auto_open_orders(session: Session, request: requests.AutoOpenOrders, _: dat
 
 
 def _needs_no_answer(*_: object) -> None:
-    """The protocol has none: log level, kind of market data."""
+    """The protocol has none (log level), or nothing is left to cancel (head timestamp)."""
 
 
 def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
@@ -211,14 +222,14 @@ def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -
     key = request.feed, request.req_id
     watch = session.watches.pop(key, None)
     if watch is not None:
-        market_requests.stop_watching(session.floor, watch)
+        stop_watching(session.floor, watch)
     stream = session.streams.pop(key, None)
     feed = None
     if request.feed == Feed.POSITIONS:
         feed = session.position_feeds.pop(request.req_id, None)
     if watch is None and stream is None and feed is None:
         text = f"Can't find EId with tickerId:{request.req_id} ({request.feed})"
-        session.error(request.req_id, 300, text)
+        session.error(request.req_id, 366 if request.feed == Feed.HISTORY else 300, text)
 
 
 _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]] = {
@@ -236,11 +247,14 @@ _HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]
     requests.PositionsMulti: account_requests.positions_multi,
     requests.Pnl: account_requests.pnl,
     requests.PnlSingle: account_requests.pnl_single,
-    requests.ContractDetails: market_requests.contract_details,
-    requests.MatchingSymbols: market_requests.matching_symbols,
-    requests.MarketRule: market_requests.market_rule,
+    requests.ContractDetails: contract_requests.contract_details,
+    requests.MatchingSymbols: contract_requests.matching_symbols,
+    requests.MarketRule: contract_requests.market_rule,
     requests.MarketData: market_requests.market_data,
-    requests.MarketDataType: _needs_no_answer,
+    requests.MarketDataType: market_requests.market_data_type,
+    requests.HistoricalData: history_requests.historical_data,
+    requests.HeadTimestamp: history_requests.head_timestamp,
+    requests.CancelHeadTimestamp: _needs_no_answer,
     requests.TickByTick: market_requests.tick_by_tick,
     requests.Unsubscribe: _unsubscribe,
     requests.NextId: _next_id,

@@ -18,7 +18,7 @@ import msgspec
 
 from toolkit.errors import GatewayError
 from toolkit.gateway.day import DayStart
-from toolkit.gateway.events import CommissionCharged, Event, Executed, Order, OrderUpdated, StopTrailed
+from toolkit.gateway.events import CommissionCharged, Event, Executed, Order, OrderUpdated
 from toolkit.gateway.instruments import Instrument, Universe
 from toolkit.gateway.ledger import Ledger, ReceivedOrder
 from toolkit.gateway.order_form import ClientOrder
@@ -132,8 +132,6 @@ class State:
                     self._executed[event.exec_id] = event
                 case CommissionCharged():
                     self._fills.append((self._executed.pop(event.exec_id), event))
-                case StopTrailed(order=order):
-                    self._orders[order.perm_id] = order
 
     def note_client(self, client_id: int) -> None:
         """The next order id of this client was moved by hand."""

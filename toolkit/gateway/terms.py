@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from toolkit.gateway.ladder import BookOrder, State
-from toolkit.gateway.ticks import SCALE
+from toolkit.gateway.ticks import SCALE, US_STOCK_RULE, Rule, increment_at
 from toolkit.gateway.triggers import METHODS
 
-KINDS = frozenset({"MKT", "LMT", "STP", "STP LMT", "TRAIL", "MOC", "LOC"})
+KINDS = frozenset({"MKT", "LMT", "STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "MOC", "LOC"})
 TIFS = frozenset({"DAY", "GTC", "IOC", "FOK", "OPG"})
 TIFS_FOR_CLOSE = frozenset({"DAY", "GTC"})
 NOT_DIRECTED = frozenset({"", "SMART", "IDEALPRO"})
-US_STOCK_RULE = ((0, SCALE // 10_000), (SCALE, SCALE // 100))
 
 
-def fits_increment(units: int, rule: Sequence[tuple[int, int]] = US_STOCK_RULE) -> bool:
+def fits_increment(units: int, rule: Rule = US_STOCK_RULE) -> bool:
     """Whether a price (units of 1e-8) is positive and on the grid of its market rule (R12)."""
-    increment = 0
-    for low_edge, step in rule:
-        if units >= low_edge:
-            increment = step
+    increment = increment_at(units, rule)
     return units > 0 and increment > 0 and units % increment == 0
 
 
-def check_terms(order: BookOrder, rule: Sequence[tuple[int, int]] = US_STOCK_RULE) -> int:
+def check_terms(order: BookOrder, rule: Rule = US_STOCK_RULE) -> int:
     """
     What is wrong with an order, as the error code that refuses it; 0 when nothing is.
 
@@ -35,26 +29,24 @@ def check_terms(order: BookOrder, rule: Sequence[tuple[int, int]] = US_STOCK_RUL
         return 387
     if order.tif not in (TIFS_FOR_CLOSE if order.for_close else TIFS) or order.trigger not in METHODS:
         return 201
-    if order.kind == "TRAIL" and not _keeps_a_distance(order):
+    if order.trails and not _keeps_a_distance(order):
         return 201
     if order.quantity <= 0:
         return 434
     if not isinstance(order.quantity, int):
         return 10243
+    if order.trails and not order.stop:
+        return 0  # its prices are found on the grid once it sees the market
     if order.has_limit and not fits_increment(order.limit, rule):
         return 110
-    if (
-        order.is_stop
-        and not (order.kind == "TRAIL" and not order.stop)
-        and not fits_increment(order.stop, rule)
-    ):
+    if order.is_stop and not fits_increment(order.stop, rule):
         return 110
     return 0
 
 
 def _keeps_a_distance(order: BookOrder) -> bool:
-    """A trailing stop needs an amount or a percentage below 100, not both."""
-    if order.trail and order.trail_percent:
+    """A trailing stop needs an amount or a percentage below 100, not both; and for a limit its offset."""
+    if (order.trail and order.trail_percent) or order.offset is None:
         return False
     return order.trail > 0 or 0 < order.trail_percent < 100 * SCALE
 

@@ -8,6 +8,7 @@ with integers exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -16,6 +17,10 @@ from toolkit.errors import GatewayError
 SCALE = 10**8
 Number = Decimal | int | float | str
 Size = int | Decimal
+Rule = Sequence[tuple[int, int]]
+"""A market rule in units of 1e-8: (from price, increment) pairs, ascending."""
+
+US_STOCK_RULE: Rule = ((0, SCALE // 10_000), (SCALE, SCALE // 100))
 
 
 def price_units(value: Number | None) -> int:
@@ -38,6 +43,15 @@ def price_units(value: Number | None) -> int:
             return _not_a_number(value)
         return round(value * SCALE)
     return price_units(_decimal(value))
+
+
+def increment_at(units: int, rule: Rule) -> int:
+    """The price increment that a market rule demands at a price; 0 below its first one."""
+    increment = 0
+    for low_edge, step in rule:
+        if units >= low_edge:
+            increment = step
+    return increment
 
 
 def size_of(value: Number | None) -> Size:
@@ -67,6 +81,11 @@ def price(units: int) -> Decimal:
     if not rest:
         return Decimal(cents).scaleb(-2)
     return Decimal(units).scaleb(-8).normalize()
+
+
+def exact(value: Number | None) -> Decimal:
+    """A price as :func:`price` spells it. Raises GatewayError as :func:`price_units` does."""
+    return price(price_units(value))
 
 
 @lru_cache(maxsize=1 << 16)

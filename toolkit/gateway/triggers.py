@@ -7,7 +7,7 @@ from datetime import datetime
 
 from toolkit.gateway.ladder import BookOrder, Ladder, State
 from toolkit.gateway.outcomes import Moved
-from toolkit.gateway.ticks import Size
+from toolkit.gateway.ticks import US_STOCK_RULE, Rule, Size, increment_at
 
 DOUBLE_BID_ASK, LAST, DOUBLE_LAST, BID_ASK, MIDPOINT = 1, 2, 3, 4, 8
 DEFAULT_TRIGGER = {"CASH": BID_ASK, "OPT": DOUBLE_BID_ASK}  # all others: LAST
@@ -77,17 +77,19 @@ class Triggers:
 
     Args:
         default: what method 0 means for this instrument (stocks 2 last, forex 4 bid/ask).
+        rule: the grid on which trailing stops move.
     """
 
-    __slots__ = ("_default", "_last", "_print_size", "_trailed", "_trails", "_watches", "count")
+    __slots__ = ("_default", "_last", "_moved", "_print_size", "_rule", "_trails", "_watches", "count")
 
-    def __init__(self, default: int) -> None:
+    def __init__(self, default: int, rule: Rule = US_STOCK_RULE) -> None:
         self._default = default
+        self._rule = rule
+        self._moved: list[BookOrder] = []
         self._watches = {
             method: Watch(double=method in (DOUBLE_BID_ASK, DOUBLE_LAST)) for method in METHODS - {0}
         }
         self._trails: dict[int, dict[BookOrder, None]] = {method: {} for method in self._watches}
-        self._trailed: list[BookOrder] = []
         self._last = {False: 0, True: 0}  # by "with extended-hours prints"
         self._print_size: Size = 0
         self.count = 0
@@ -101,10 +103,10 @@ class Triggers:
         """
         method = order.trigger or self._default
         last = self._last[order.extended]
-        if order.kind == "TRAIL":
+        if order.trails:
             observed = last if method in (LAST, DOUBLE_LAST) else _observed(method, order.side, bid, ask)
             if observed:
-                order.follow(observed)
+                order.follow(observed, increment_at(observed, self._rule))
         if method == LAST and last and order.side * last >= order.side * order.stop:
             order.triggered = True
             return True
@@ -113,7 +115,7 @@ class Triggers:
         if order.stop:
             order.key = order.side * order.stop
             self._watches[method].add(order)
-        if order.kind == "TRAIL":
+        if order.trails:
             self._trails[method][order] = None
         return False
 
@@ -140,8 +142,7 @@ class Triggers:
                 fired += self._watches[method].observe(
                     side, side * price, grew=grew, extended_only=extended_only
                 )
-            if not extended_only:
-                self._trail(method, price, price)
+            self._trail(method, price, price, extended_only=extended_only)
         return self._settle(fired)
 
     def on_quote(self, bid: int, ask: int, bid_grew: bool, ask_grew: bool) -> list[BookOrder]:
@@ -163,10 +164,10 @@ class Triggers:
             self._trail(MIDPOINT, bid, ask)
         return self._settle(fired)
 
-    def take_trailed(self, now: datetime) -> list[Moved]:
+    def take_moved(self, now: datetime) -> list[Moved]:
         """The trailing stops that have followed the market since this was last asked."""
-        trailed, self._trailed = self._trailed, []
-        return [Moved(order, now, order.state) for order in trailed]
+        moved, self._moved = self._moved, []
+        return [Moved(order, now, State.UNTRIGGERED) for order in moved]
 
     def __iter__(self) -> Iterator[BookOrder]:
         for watch in self._watches.values():
@@ -174,20 +175,22 @@ class Triggers:
         for trails in self._trails.values():
             yield from [order for order in trails if not order.stop]
 
-    def _trail(self, method: int, bid: int, ask: int) -> None:
-        """Let the trailing stops of a method follow what it observes."""
+    def _trail(self, method: int, bid: int, ask: int, *, extended_only: bool = False) -> None:
+        """Let the trailing stops of a method follow what it observes, or only those that may trade then."""
         watch = self._watches[method]
         for order in self._trails[method]:
             observed = _observed(method, order.side, bid, ask)
             watched = order.stop
             if order.triggered or not observed:
                 continue
-            if order.follow(observed):
+            if extended_only and not order.extended:
+                continue
+            if order.follow(observed, increment_at(observed, self._rule)):
+                self._moved.append(order)
                 if watched:
                     watch.remove(order)
                 order.key = order.side * order.stop
                 watch.add(order)
-                self._trailed.append(order)
 
     def _settle(self, fired: list[BookOrder]) -> list[BookOrder]:
         self.count -= len(fired)

@@ -110,6 +110,14 @@ def test_it_reads_quotes(seen):
     assert seen("market data") == {"quote": [150, 300, 150.02, 400]}
 
 
+def test_it_reads_bars_of_the_past(seen):
+    assert seen("history") == {"bars": [[len("20260102"), 150.01, 150.01, 150.01, 150.01]]}
+
+
+def test_it_reads_the_profit_of_a_position(seen):
+    assert seen("profit") == {"position": 100, "value": 15_001}
+
+
 def test_it_reads_what_an_order_would_mean(seen):
     assert seen("what if")["margin"] > 0
 

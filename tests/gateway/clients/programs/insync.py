@@ -93,6 +93,13 @@ async def questions(client, apple):
     await until(lambda: ticker.bid == 150 and ticker.ask > 0)
     saw("market data", quote=[ticker.bid, ticker.bidSize, ticker.ask, ticker.askSize])
     ib.cancelMktData(apple)
+    bars = await ib.reqHistoricalDataAsync(apple, "", "1 D", "1 day", "MIDPOINT", True)
+    days = [len(f"{bar.date:%Y%m%d}") for bar in bars]
+    prices = [[bar.open, bar.high, bar.low, bar.close] for bar in bars]
+    saw("history", bars=[[day, *row] for day, row in zip(days, prices, strict=True)])
+    profit = ib.reqPnLSingle("DU123456", "", apple.conId)
+    await until(lambda: profit.position)
+    saw("profit", position=profit.position, value=profit.value)
     preview = await ib.whatIfOrderAsync(apple, ib_lib.LimitOrder("BUY", 100, 140, tif="DAY"))
     saw("what if", margin=float(preview.initMarginChange))
     before = len(client.errors)

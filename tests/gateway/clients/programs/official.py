@@ -14,6 +14,7 @@ from ibapi.execution import ExecutionFilter
 from ibapi.order import Order
 from ibapi.wrapper import EWrapper
 
+AAPL_ID = 265598
 host, port = sys.argv[1:]
 logging.disable(logging.CRITICAL)
 
@@ -64,7 +65,7 @@ for callback in (
     *("error", "connectionClosed", "nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd"),
     *("orderStatus", "openOrder", "openOrderEnd", "execDetails", "execDetailsEnd", "commissionReport"),
     *("completedOrder", "completedOrdersEnd", "position", "positionEnd", "accountSummary"),
-    *("accountSummaryEnd", "tickPrice", "tickSize"),
+    *("accountSummaryEnd", "tickPrice", "tickSize", "historicalData", "historicalDataEnd", "pnlSingle"),
 ):
     setattr(Client, callback, _listener(callback))
 
@@ -140,6 +141,13 @@ def questions(client):
     (bid, ask), (bid_size, ask_size) = [args[2] for args in prices], [args[2] for args in sizes]
     saw("market data", quote=[bid, bid_size, ask, ask_size])
     client.cancelMktData(1004)
+    client.reqHistoricalData(1007, apple, "", "1 D", "1 day", "MIDPOINT", 1, 1, False, [])
+    client.wait("historicalDataEnd", 1007)
+    bars = [args[1] for args in client.find("historicalData", 1007)]
+    saw("history", bars=[[len(bar.date), bar.open, bar.high, bar.low, bar.close] for bar in bars])
+    client.reqPnLSingle(1008, "DU123456", "", AAPL_ID)
+    _, position, *_, value = client.wait("pnlSingle", 1008)
+    saw("profit", position=position, value=value)
     trial = order("BUY", "LMT", limit=140)
     trial.whatIf = True
     client.placeOrder(1005, apple, trial)

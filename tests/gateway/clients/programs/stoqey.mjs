@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 
 const { IBApi } = createRequire(`${process.env.CLIENT_HOME}/`)("@stoqey/ib");
+const AAPL_ID = 265598;
 const [host, port] = process.argv.slice(2);
 
 const saw = (what, facts) => console.log(JSON.stringify({ saw: what, ...facts }));
@@ -10,7 +11,7 @@ const EVENTS = [
   "nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd", "orderStatus", "openOrder",
   "openOrderEnd", "execDetails", "execDetailsEnd", "commissionReport", "position", "positionEnd",
   "accountSummary", "accountSummaryEnd", "server", "disconnected",
-  "completedOrder", "completedOrdersEnd", "tickPrice", "tickSize",
+  "completedOrder", "completedOrdersEnd", "tickPrice", "tickSize", "historicalData", "pnlSingle",
 ];
 
 /** One connection; `heard` holds [name, arguments] of every event of interest. */
@@ -116,6 +117,13 @@ async function questions(client) {
   ];
   saw("market data", { quote });
   client.api.cancelMktData(1004);
+  client.api.reqHistoricalData(1007, apple, "", "1 D", "1 day", "MIDPOINT", 1, 1, false);
+  await client.wait("historicalData", 1007, (args) => args[1].startsWith("finished"));
+  const bars = client.find("historicalData", 1007).slice(0, -1);
+  saw("history", { bars: bars.map(([, day, ...prices]) => [day.length, ...prices.slice(0, 4)]) });
+  client.api.reqPnLSingle(1008, "DU123456", "", AAPL_ID);
+  const profit = await client.wait("pnlSingle", 1008);
+  saw("profit", { position: profit[1], value: profit[5] });
   client.api.placeOrder(1005, apple, order("BUY", "LMT", { lmtPrice: 140, whatIf: true }));
   const [, , , state] = await client.wait("openOrder", 1005);
   saw("what if", { margin: Number(state.initMarginChange) });
