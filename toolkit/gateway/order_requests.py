@@ -222,7 +222,7 @@ def _filter_time(text: str) -> datetime:
         day, clock, zone = _FILTER_TIME.findall(text)[0]
         moment = datetime.strptime(f"{day} {clock} +0000", "%Y%m%d %H:%M:%S %z")
         return moment.replace(tzinfo=ZoneInfo(zone or "UTC")).astimezone(UTC)
-    except (IndexError, ValueError, KeyError, OSError) as error:
+    except (IndexError, ValueError, KeyError, OSError, OverflowError) as error:
         raise WireError(
             f"Field time should look like '20260102 15:30:00 UTC' and is {text[:40]!r}."
         ) from error

@@ -33,6 +33,9 @@ _FARM_NOTICES = (
 _PACED_BY_US = "+PACEAPI"
 """Connect option with which a client asks to be slowed down rather than cut off."""
 
+MAX_SUBSCRIPTIONS = 1000
+"""Most subscriptions that one client may have at a time, of all kinds together."""
+
 _RECEIVE_BLOCK = 4096
 """Official Python clients read so many bytes at once, see :meth:`Session.take_output`."""
 
@@ -74,20 +77,27 @@ class Session:
         Raises:
             WireError: the client does not follow the protocol: close it, it cannot be understood.
         """
-        for item in self._receiver.feed(data):
+        for item in self.feed(data):
             if self.ended:
                 return
-            if self._pacing and not isinstance(item, Hello) and (refusal := self._pacing.refuse(now)):
-                self.error(-1, *refusal)
-                self.ended = True
-                return
-            if isinstance(item, Hello):
-                self.version = negotiate(item)
-                if _PACED_BY_US in item.options:
-                    self._pacing = None
-                self.send(replies.server_version(self.version, now))
-            elif self.intercept is None or not self.intercept(item, now):
-                self.answer(item, now)
+            self.take(item, now)
+
+    def feed(self, data: bytes | memoryview) -> list[Hello | list[str]]:
+        """What these bytes complete, to be taken one by one. Raises WireError as :meth:`receive` does."""
+        return self._receiver.feed(data)
+
+    def take(self, item: Hello | list[str], now: datetime) -> None:
+        """Answer the hello or one request. Raises WireError as :meth:`receive` does."""
+        if isinstance(item, Hello):
+            self.version = negotiate(item)
+            if _PACED_BY_US in item.options:
+                self._pacing = None
+            self.send(replies.server_version(self.version, now))
+        elif self._pacing and (refusal := self._pacing.refuse(now)):
+            self.error(-1, *refusal)
+            self.ended = True
+        elif self.intercept is None or not self.intercept(item, now):
+            self.answer(item, now)
 
     def send(self, reply: bytes) -> None:
         """Have a reply sent with the others of this batch."""
@@ -97,6 +107,13 @@ class Session:
     def error(self, req_id: int, code: int, text: str) -> None:
         """Have an error sent; ``req_id`` is a request id, an order id, or -1."""
         self.send(replies.error(self.version, req_id, code, text))
+
+    def may_subscribe(self, req_id: int) -> bool:
+        """Whether there is room for one more subscription; if not, the client is told."""
+        if len(self.watches) + len(self.streams) + len(self.position_feeds) < MAX_SUBSCRIPTIONS:
+            return True
+        self.error(req_id, 101, "Max number of tickers has been reached")
+        return False
 
     def take_output(self) -> bytes:
         """
