@@ -36,6 +36,9 @@ _PACED_BY_US = "+PACEAPI"
 MAX_SUBSCRIPTIONS = 1000
 """Most subscriptions that one client may have at a time, of all kinds together."""
 
+MAX_WARNINGS = 20
+"""Most mistakes of one client that are logged: a log must not grow as fast as a client can write."""
+
 _RECEIVE_BLOCK = 4096
 """Official Python clients read so many bytes at once, see :meth:`Session.take_output`."""
 
@@ -67,6 +70,7 @@ class Session:
         self.intercept: Callable[[list[str], datetime], bool] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
+        self._warnings = 0
         pace = floor.settings.pace
         self._pacing = None if pace is None else Pacing(pace)
 
@@ -107,6 +111,13 @@ class Session:
     def error(self, req_id: int, code: int, text: str) -> None:
         """Have an error sent; ``req_id`` is a request id, an order id, or -1."""
         self.send(replies.error(self.version, req_id, code, text))
+
+    def warn(self, text: str) -> None:
+        """Log a mistake of this client, unless it has made too many."""
+        self._warnings += 1
+        if self._warnings <= MAX_WARNINGS:
+            last = "; its further mistakes are not logged" if self._warnings == MAX_WARNINGS else ""
+            logger.warning("client %s: %s%s", self.client_id, text, last)
 
     def may_subscribe(self, req_id: int) -> bool:
         """Whether there is room for one more subscription; if not, the client is told."""
@@ -165,7 +176,7 @@ class Session:
 
     def _refuse_malformed(self, fields: list[str], error: WireError) -> None:
         """Answer a request that cannot be read; the stream itself is sound, so it goes on."""
-        logger.warning("client %s: unreadable request: %s", self.client_id, error)
+        self.warn(f"unreadable request: {error}")
         text = f"Error reading request. {error}"
         req_id = request_id(fields)
         if fields[0] == "3" and req_id >= 0:
@@ -213,7 +224,7 @@ def _needs_no_answer(*_: object) -> None:
 
 
 def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
-    logger.warning("client %s: no support for request %s", session.client_id, request.name)
+    session.warn(f"no support for request {request.name}")
     text = f"The paper gateway does not support request {request.name}"
     session.error(request.req_id, request.code, text)
 

@@ -13,8 +13,8 @@ from tests.waiting import until
 
 ACCOUNT = "DU1234567"
 CLIENT_ID = 1
-SHARES = 10
-"""Shares per order: few, so that a wait for a fill is never a wait for the next quote."""
+SHARES = 1
+"""Shares per order: one, so that a wait for a fill is never a wait for the next quote."""
 
 PATIENCE = 30.0
 """Seconds that an answer may take, however busy the machine is."""
@@ -43,6 +43,7 @@ class Healthy:
         self.worst: dict[str, float] = {}
         logging.getLogger("ib_async").setLevel(logging.CRITICAL)
         self._ib = IB()
+        self._ib.client.MaxRequests = 0  # its own throttle would pass for a slow gateway
         self._heard: list[str] = []
         self._spy = Stock("SPY", "SMART", "USD")
         self._ib.errorEvent += self._on_error
