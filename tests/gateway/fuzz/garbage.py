@@ -35,7 +35,7 @@ PROBE = frame(["81", PROBE_ID, "zzzz"])
 
 _VERBS = (
     *("req", "cancel", "place", "calculate", "exercise", "replace", "query", "subscribe", "unsubscribe"),
-    *("verify", "setServer", "startApi"),
+    *("verify", "setServer", "startApi", "updateDisplay"),
 )
 _GLOBAL_CANCEL = "58"
 _NASTY = (

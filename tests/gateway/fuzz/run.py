@@ -63,10 +63,11 @@ class Log:
         self._thread.start()
 
     def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            self.lines += 1
-            if self.crash or "Traceback" in line or "rror:" in line or "xception" in line:
-                self.crash = [*self.crash, line][:40]
+        with stream:
+            for line in stream:
+                self.lines += 1
+                if self.crash or line.startswith("Traceback"):
+                    self.crash = [*self.crash, line][:40]
 
     def join(self) -> None:
         """Return when the gateway has closed its log."""
