@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 
 from tests.gateway.fuzz.run import fuzz
@@ -19,6 +20,8 @@ def main() -> int:
         "--pause", type=float, default=0.0, help="seconds between two attacks of one attacker"
     )
     options = parser.parse_args()
+    # Told to end, it takes the gateway and the attackers with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     print(f"fuzzing for {options.seconds:g} s with --seed {options.seed}", flush=True)
     outcome = fuzz(options.seed, options.seconds, options.pause)
     print(outcome, flush=True)
