@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -29,22 +30,29 @@ def order(order_id: int) -> bytes:
     return frame(place_order_fields({"orderId": str(order_id), **contract, **terms}))
 
 
+@contextmanager
+def held(gateway: PaperGateway) -> Iterator[None]:
+    """The gateway does nothing meanwhile, so that what clients write is there for it all at once."""
+    holding, done = threading.Event(), threading.Event()
+
+    def hold(_: datetime) -> None:
+        holding.set()
+        done.wait(TIMEOUT)
+
+    thread = threading.Thread(target=gateway.call, args=(hold,))
+    thread.start()
+    holding.wait(TIMEOUT)
+    yield
+    done.set()
+    thread.join(TIMEOUT)
+
+
 def test_a_client_in_a_hurry_has_its_turn_and_then_the_others_have_theirs(gateway, monkeypatch):
     monkeypatch.setattr(connection, "TURN_SECONDS", 0.0)
     greedy, modest = Peer(gateway).enter(1), Peer(gateway).enter(2)
-    held, both_have_written = threading.Event(), threading.Event()
-
-    def hold(_: datetime) -> None:
-        held.set()
-        both_have_written.wait(TIMEOUT)
-
-    holding = threading.Thread(target=gateway.call, args=(hold,))
-    holding.start()
-    held.wait(TIMEOUT)
-    greedy.socket.sendall(b"".join(map(order, range(1, 41))))
-    modest.socket.sendall(order(1))
-    both_have_written.set()
-    holding.join(TIMEOUT)
+    with held(gateway):
+        greedy.socket.sendall(b"".join(map(order, range(1, 41))))
+        modest.socket.sendall(order(1))
     wait_until(lambda: len(gateway.ledger.requests) == 41)
     arrived = [request.client_id for request in gateway.ledger.requests]
     assert arrived.index(2) <= 2
@@ -127,3 +135,27 @@ def test_a_hello_in_many_pieces_and_requests_behind_it_need_no_turn_of_their_own
     peer.hear("49")
     assert len(gateway.ledger.requests) == 1
     peer.socket.close()
+
+
+def test_an_answer_of_many_rows_lets_others_have_their_turn_between_two_of_them(gateway, monkeypatch):
+    curious, modest = Peer(gateway).enter(1), Peer(gateway).enter(2)
+    curious.socket.sendall(b"".join(map(order, range(1, 301))))
+    wait_until(lambda: len(gateway.ledger.requests) == 300)
+    monkeypatch.setattr(connection, "TURN_SECONDS", 0.0)
+    turns: list[int] = []
+    take_turn = connection.Connection._take_turn
+
+    def note(self: connection.Connection) -> None:
+        turns.append(self._session.client_id)
+        take_turn(self)
+
+    monkeypatch.setattr(connection.Connection, "_take_turn", note)
+    with held(gateway):
+        curious.say("16", "1")
+        modest.say("49", "1")
+    modest.hear("49")
+    curious.hear("53")
+    assert turns.count(1) >= 300
+    assert turns.index(2) <= 2
+    for peer in (curious, modest):
+        peer.socket.close()

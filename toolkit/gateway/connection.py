@@ -61,7 +61,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, size: int) -> None:
         """Answer what has come, unless the turn for that is on its way."""
-        scheduled = bool(self._waiting)
+        scheduled = self._busy
         try:
             self._waiting.extend(self._session.feed(self._buffer[:size]))
         except WireError as error:
@@ -69,13 +69,25 @@ class Connection(asyncio.BufferedProtocol):
         if not scheduled:
             self._take_turn()
 
+    @property
+    def _busy(self) -> bool:
+        """Whether a request waits, or an answer of many rows is not at its end."""
+        return bool(self._waiting) or self._session.unfinished is not None
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._session.unfinished = None
+
     def _take_turn(self) -> None:
         """Answer requests for a while, as one batch. While some are left, nothing more is read."""
         waiting, session, time = self._waiting, self._session, self._loop.time
         now, end = self._gateway.clock.now(), time() + TURN_SECONDS
         try:
-            while waiting and not session.ended:
-                session.take(waiting.popleft(), now)
+            while self._busy and not session.ended:
+                if session.unfinished is None:
+                    session.take(waiting.popleft(), now)
+                else:
+                    session.go_on()
                 if time() >= end:
                     break
         except WireError as error:
@@ -84,8 +96,8 @@ class Connection(asyncio.BufferedProtocol):
         if session.ended:
             self._close()
         if self.transport.is_closing():
-            waiting.clear()
-        elif waiting:
+            self._forget()
+        elif self._busy:
             self.transport.pause_reading()
             self._loop.call_soon(self._take_turn)
         elif not self.line.frozen:
@@ -116,14 +128,14 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Closed by either side, gently or not: the client id is free again."""
         self._deadline.cancel()
-        self._waiting.clear()
+        self._forget()
         self.line.end()
         self._gateway.detach(self._session)
 
     @property
     def unnamed(self) -> bool:
-        """Whether its client has not named itself yet."""
-        return self._session.client_id < 0
+        """Whether its client has not named itself yet, and may still do so."""
+        return self._session.client_id < 0 and not self.transport.is_closing()
 
     def refuse_unnamed(self) -> None:
         """Cut off a client that takes too long, or one of too many, to name itself."""

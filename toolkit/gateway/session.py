@@ -8,7 +8,7 @@ that everything one batch of events causes leaves in one write.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from toolkit.gateway.wire import Hello, Receiver, negotiate
 
 logger = logging.getLogger(__name__)
 
+_END = object()
 _FARM_NOTICES = (
     (2104, "Market data farm connection is OK:paper"),
     (2106, "HMDS data farm connection is OK:paper"),
@@ -55,6 +56,7 @@ class Session:
         position_feeds: request id -> positions of one account.
         streams: account values, summaries and profits.
         watches: market data.
+        unfinished: what is left of an answer of many rows, see :meth:`go_on`.
         intercept: asked before each request whether it has been dealt with; None: nobody is.
     """
 
@@ -68,6 +70,7 @@ class Session:
         self.streams: dict[tuple[Feed, int], Stream] = {}
         self.watches: dict[tuple[Feed, int], Watch] = {}
         self.intercept: Callable[[list[str], datetime], bool] | None = None
+        self.unfinished: Iterator[None] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
         self._warnings = 0
@@ -85,13 +88,15 @@ class Session:
             if self.ended:
                 return
             self.take(item, now)
+            while self.unfinished is not None:
+                self.go_on()
 
     def feed(self, data: bytes | memoryview) -> list[Hello | list[str]]:
         """What these bytes complete, to be taken one by one. Raises WireError as :meth:`receive` does."""
         return self._receiver.feed(data)
 
     def take(self, item: Hello | list[str], now: datetime) -> None:
-        """Answer the hello or one request. Raises WireError as :meth:`receive` does."""
+        """Answer the hello, or begin to answer one request. Raises WireError as :meth:`receive` does."""
         if isinstance(item, Hello):
             self.version = negotiate(item)
             if _PACED_BY_US in item.options:
@@ -101,7 +106,12 @@ class Session:
             self.error(-1, *refusal)
             self.ended = True
         elif self.intercept is None or not self.intercept(item, now):
-            self.answer(item, now)
+            self._begin(item, now)
+
+    def go_on(self) -> None:
+        """Send the next row of an unfinished answer."""
+        if self.unfinished is not None and next(self.unfinished, _END) is _END:
+            self.unfinished = None
 
     def send(self, reply: bytes) -> None:
         """Have a reply sent with the others of this batch."""
@@ -141,7 +151,12 @@ class Session:
         return output
 
     def answer(self, fields: list[str], now: datetime) -> None:
-        """Answer one request. Raises WireError as :meth:`receive` does."""
+        """Answer one request to its end. Raises WireError as :meth:`receive` does."""
+        self._begin(fields, now)
+        while self.unfinished is not None:
+            self.go_on()
+
+    def _begin(self, fields: list[str], now: datetime) -> None:
         try:
             request = read_request(fields, self.version)
         except WireError as error:
@@ -155,7 +170,8 @@ class Session:
             self.error(-1, *READ_ONLY)
         else:
             try:
-                _HANDLERS[type(request)](self, request, now)
+                self.unfinished = _HANDLERS[type(request)](self, request, now)
+                self.go_on()
             except WireError as error:
                 self._refuse_malformed(fields, error)
 
@@ -243,7 +259,7 @@ def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -
         session.error(request.req_id, 300, text)
 
 
-_HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]] = {
+_HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], Iterator[None] | None]] = {
     requests.PlaceOrder: order_requests.place,
     requests.CancelOrder: order_requests.cancel,
     requests.GlobalCancel: order_requests.cancel_all,
