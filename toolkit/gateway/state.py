@@ -84,8 +84,14 @@ class State:
                 f"The state file {path} was written by another version of the gateway: choose another "
                 "--state."
             )
-        self.run = int(facts["run"]) if facts else None
-        self.then = datetime.fromisoformat(facts["then"]) if facts else None
+        try:
+            self.run = int(facts["run"]) if facts else None
+            self.then = datetime.fromisoformat(facts["then"]) if facts else None
+        except (KeyError, ValueError) as error:
+            self._db.close()
+            raise GatewayError(
+                f"The state file {path} is damaged ({error}): choose another --state."
+            ) from error
 
     def begin(self, exchange: LastingExchange, ledger: Ledger, run: int, now: datetime) -> None:
         """
