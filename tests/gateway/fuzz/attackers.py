@@ -66,7 +66,8 @@ class Campaign:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             await loop.sock_connect(peer, ("127.0.0.1", self._port))
             heard = asyncio.Event()
-            listening = loop.create_task(_listen(peer, heard)) if plan.reads else None
+            heard_at = [time.monotonic()]
+            listening = loop.create_task(_listen(peer, heard, heard_at)) if plan.reads else None
             try:
                 async with asyncio.timeout(PATIENCE if plan.reads else 5.0):
                     await self._say(peer, plan)
@@ -76,7 +77,8 @@ class Campaign:
             except ConnectionError:
                 pass  # closed by the gateway, as it may
             except TimeoutError:
-                if plan.reads:
+                # Whoever asks for a gigabyte of answers may still be hearing them.
+                if plan.reads and time.monotonic() - heard_at[0] > PATIENCE / 2:
                     self.silent.append(f"attack {number} ({plan.kind})")
             finally:
                 if listening is not None:
@@ -99,13 +101,14 @@ class Campaign:
             await loop.sock_sendall(peer, PROBE)
 
 
-async def _listen(peer: socket.socket, heard: asyncio.Event) -> None:
+async def _listen(peer: socket.socket, heard: asyncio.Event, heard_at: list[float]) -> None:
     """Take what comes; ``heard`` is set by the answer to the probe, or by the end of the connection."""
     receiver = Receiver()
     receiver.feed(HELLO)
     loop = asyncio.get_running_loop()
     try:
         while data := await loop.sock_recv(peer, 1 << 16):
+            heard_at[0] = time.monotonic()
             replies = [item for item in receiver.feed(data) if not isinstance(item, Hello)]
             if any(fields[:2] == ["79", PROBE_ID] for fields in replies):
                 heard.set()
