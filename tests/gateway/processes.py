@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 class GatewayProcess:
     """``python -m toolkit.gateway`` on a free port."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, stderr: int | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "toolkit.gateway", "--port", "0", *options],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
         assert self.process.stdout is not None

@@ -216,8 +216,9 @@ def test_executions_of_every_client_are_shown_and_the_filter_is_honoured(floor, 
     assert found(time="20260102 10:31:00 US/Eastern") == 0
 
 
-def test_an_executions_filter_with_an_unreadable_time_is_refused(client):
-    replies = client.asks("reqExecutions", 7, ExecutionFilter(time="yesterday"))
+@pytest.mark.parametrize("time", ["yesterday", "20260102 15:30:00 America", "00010101 00:00:00 Asia/Tokyo"])
+def test_an_executions_filter_with_an_unreadable_time_is_refused(client, time):
+    replies = client.asks("reqExecutions", 7, ExecutionFilter(time=time))
     assert errors(replies) == [(7, 320)]
 
 

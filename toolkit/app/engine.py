@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 from toolkit.app.metrics import Metrics
 from toolkit.app.order_orchestrator import OrderOrchestrator
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
-from toolkit.errors import NotConnectedError, ToolkitError
+from toolkit.errors import JournalError, NotConnectedError, ToolkitError
+from toolkit.journal.sqlite import SqliteJournal
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.settings import Settings
 
@@ -117,10 +118,10 @@ class Engine:
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """
-        Connect, run until ``stop`` is set or intake fails, and close everything.
+        Connect, run until ``stop`` is set or intake or journal fail, and close everything.
 
         Raises:
-            ToolkitError: why it could not start, or why intake stopped.
+            ToolkitError: why it could not start, or why it stopped.
         """
         self._stop = stop or self._stop
         self._loop = asyncio.get_running_loop()
@@ -153,6 +154,7 @@ class Engine:
         )
         self.orchestrator = OrderOrchestrator(consumer, producer, self.client, checker)
         self.metrics = Metrics(self.client)
+        journal = self.client.journal
         keeper = asyncio.create_task(self._stay_connected())
         try:
             await self.orchestrator.start()
@@ -160,11 +162,15 @@ class Engine:
                 self._started.set_result(None)
             stopping = asyncio.create_task(self._stop.wait())
             failing = asyncio.create_task(self.orchestrator.wait_stopped())
-            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+            forgetting = asyncio.create_task(_failed(journal))
+            await asyncio.wait({stopping, failing, forgetting, keeper}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             failing.cancel()
-            if self.orchestrator.failure is not None:
-                raise self.orchestrator.failure
+            forgetting.cancel()
+            if failure := self.orchestrator.failure or journal.failure:
+                raise failure
+            if keeper.done():
+                keeper.result()
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -194,3 +200,15 @@ class Engine:
                 log.critical("The engine stopped: %s", error)
             else:
                 log.critical("The engine stopped.", exc_info=True)
+
+
+async def _failed(journal: SqliteJournal) -> None:
+    """Return when the journal can remember nothing more, even if nobody is about to write to it."""
+    loop, failed = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(_: JournalError) -> None:
+        loop.call_soon_threadsafe(failed.set)
+
+    journal.on_failure.append(tell)
+    if journal.failure is None:
+        await failed.wait()

@@ -87,7 +87,7 @@ def updates(session: Session, request: requests.AccountUpdates, now: datetime) -
 def updates_multi(session: Session, request: requests.AccountUpdatesMulti, _: datetime) -> None:
     """All values of one account, the end mark, then changes."""
     account = _known_account(session, request.account, request.req_id, "reqAccountUpdatesMulti")
-    if account is None:
+    if account is None or not session.may_subscribe(request.req_id):
         return
 
     def rows() -> Rows:
@@ -101,6 +101,8 @@ def updates_multi(session: Session, request: requests.AccountUpdatesMulti, _: da
 
 def summary(session: Session, request: requests.AccountSummary, _: datetime) -> None:
     """The tags asked for of every account, the end mark, then changes."""
+    if not session.may_subscribe(request.req_id):
+        return
     tags = [tag.strip() for tag in request.tags.split(",")]
 
     def rows() -> Rows:
@@ -126,7 +128,7 @@ def positions(session: Session, request: requests.Positions, _: datetime) -> Non
 def positions_multi(session: Session, request: requests.PositionsMulti, _: datetime) -> None:
     """All positions of one account, the end mark, then changes."""
     account = _known_account(session, request.account, request.req_id, "reqPositionsMulti")
-    if account is None:
+    if account is None or not session.may_subscribe(request.req_id):
         return
     session.position_feeds[request.req_id] = request
     for row in session.floor.exchange.positions(account):
@@ -137,7 +139,7 @@ def positions_multi(session: Session, request: requests.PositionsMulti, _: datet
 def pnl(session: Session, request: requests.Pnl, _: datetime) -> None:
     """Profit of one account, then changes. There is no end mark."""
     account = _known_account(session, request.account, request.req_id, "reqPnL")
-    if account is None:
+    if account is None or not session.may_subscribe(request.req_id):
         return
 
     def rows() -> Rows:
@@ -152,7 +154,7 @@ def pnl(session: Session, request: requests.Pnl, _: datetime) -> None:
 def pnl_single(session: Session, request: requests.PnlSingle, _: datetime) -> None:
     """Profit of one position, then changes. There is no end mark; without a position there is no profit."""
     account = _known_account(session, request.account, request.req_id, "reqPnLSingle")
-    if account is None:
+    if account is None or not session.may_subscribe(request.req_id):
         return
     if session.floor.universe.get(request.con_id) is None:
         session.error(request.req_id, 200, f"No security definition has been found for {request.con_id}")

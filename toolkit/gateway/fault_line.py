@@ -51,6 +51,7 @@ class FaultyLine:
 
     Attributes:
         busy: it holds something back, so that nothing may pass it by.
+        frozen: nothing is read or written for now.
     """
 
     def __init__(self, gateway: PaperGateway, session: Session, transport: asyncio.Transport) -> None:
@@ -61,7 +62,7 @@ class FaultyLine:
         self._timers: list[asyncio.TimerHandle] = []
         self._held: list[tuple[str, bytes]] = []
         self._late = bytearray()
-        self._mute = self._deaf = self._frozen = False
+        self._mute = self._deaf = self.frozen = False
         self._greeted = False
         self._ordered = False
         session.intercept = self._intercept
@@ -69,7 +70,7 @@ class FaultyLine:
     @property
     def busy(self) -> bool:
         """Whether something is held back."""
-        return self._mute or self._frozen or bool(self._held)
+        return self._mute or self.frozen or bool(self._held)
 
     def end(self) -> None:
         """The connection is gone, and with it all that was still to come."""
@@ -156,7 +157,7 @@ class FaultyLine:
     def _send(self, data: bytes) -> None:
         if self._mute or self._transport.is_closing():
             return
-        if self._frozen:
+        if self.frozen:
             self._late += data
         elif data:
             self._transport.write(data)
@@ -241,8 +242,8 @@ class FaultyLine:
                 self._mute, self._deaf = True, not options["served"]
                 self._for(options["seconds"], self.thaw)
             case "freeze":
-                if not self._frozen and not self._transport.is_closing():
-                    self._frozen = True
+                if not self.frozen and not self._transport.is_closing():
+                    self.frozen = True
                     self._transport.pause_reading()
                 self._for(options["seconds"], self.thaw)
             case "reset":
@@ -256,8 +257,8 @@ class FaultyLine:
     def thaw(self) -> None:
         """Read and write again, beginning with what has piled up; and speak again."""
         self._mute = self._deaf = False
-        if self._frozen and not self._transport.is_closing():
-            self._frozen = False
+        if self.frozen and not self._transport.is_closing():
+            self.frozen = False
             self._transport.resume_reading()
             late, self._late = bytes(self._late), bytearray()
             self._send(late)

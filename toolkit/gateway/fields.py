@@ -63,7 +63,7 @@ def moment(text: str, name: str) -> datetime | None:
         day, clock, zone = _MOMENT.findall(text)[0]
         found = datetime.strptime(f"{day} {clock} +0000", "%Y%m%d %H:%M:%S %z")
         return found.replace(tzinfo=ZoneInfo(zone or "UTC")).astimezone(UTC)
-    except (IndexError, ValueError, KeyError, OSError) as error:
+    except (IndexError, ValueError, KeyError, OSError, OverflowError) as error:
         raise WireError(
             f"Field {name} should look like '20260102 15:30:00 UTC' and is {text[:MAX_NUMBER_LENGTH]!r}."
         ) from error

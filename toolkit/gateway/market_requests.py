@@ -79,11 +79,11 @@ def tick_by_tick(session: Session, request: requests.TickByTick, _: datetime) ->
 
 
 def _is_taken(session: Session, feed: Feed, req_id: int) -> bool:
-    """Whether a subscription with that id is running; if so, the client is told."""
+    """Whether that id, or the last place for a subscription, is taken; if so, the client is told."""
     if (feed, req_id) in session.watches:
         session.error(req_id, 322, f"Error processing request: duplicate ticker id {req_id}")
         return True
-    return False
+    return not session.may_subscribe(req_id)
 
 
 def _start(session: Session, feed: Feed, req_id: int, watch: Watch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import takewhile
@@ -87,9 +87,9 @@ def cancel_all(session: Session, _: requests.GlobalCancel, now: datetime) -> Non
     session.floor.publish(session.floor.exchange.cancel_all(now))
 
 
-def open_orders(session: Session, request: requests.OpenOrders, _: datetime) -> None:
+def open_orders(session: Session, request: requests.OpenOrders, _: datetime) -> Iterator[None]:
     """
-    Each working order and its status, then the end.
+    Each working order and its status, then the end; others may have their turn after each row.
 
     "For client ID 0, this will bind previous manual TWS orders" (TWS API reference, reqOpenOrders).
     """
@@ -98,22 +98,24 @@ def open_orders(session: Session, request: requests.OpenOrders, _: datetime) -> 
     for order in session.floor.exchange.open_orders():
         if request.everyone or order.client_id == session.client_id:
             tell_order(session, _as_it_is(order))
+            yield
     session.send(order_replies.open_order_end())
 
 
-def completed_orders(session: Session, _: requests.CompletedOrders, now: datetime) -> None:
-    """Each order that ended today (New York), then the end."""
+def completed_orders(session: Session, _: requests.CompletedOrders, now: datetime) -> Iterator[None]:
+    """Each order that ended today (New York), then the end; row by row, as ``open_orders``."""
     today = _day_start(now)
     for order in _latest(
         session.floor.exchange.completed_orders(),
         lambda order: order.completed_at is not None and order.completed_at >= today,
     ):
         session.send(order_replies.completed_order(session.version, order))
+        yield
     session.send(order_replies.completed_orders_end())
 
 
-def executions(session: Session, request: requests.Executions, now: datetime) -> None:
-    """Each fill of today (New York) that fits the filter with its commission, then the end."""
+def executions(session: Session, request: requests.Executions, now: datetime) -> Iterator[None]:
+    """Each fill of today (New York) that fits with its commission, then the end; as ``open_orders``."""
     asked = moment(request.time, "time") or datetime.min.replace(tzinfo=UTC)
     since = max(_day_start(now), asked, session.floor.executions_since)
     found = _latest(session.floor.exchange.executions(), lambda row: row[0].time >= since)
@@ -121,6 +123,7 @@ def executions(session: Session, request: requests.Executions, now: datetime) ->
         if _fits(fill, request):
             session.send(order_replies.execution(session.version, request.req_id, fill))
             session.send(order_replies.commission(charge))
+            yield
     session.send(order_replies.executions_end(request.req_id))
 
 

@@ -44,6 +44,10 @@ TICK_SECONDS = 0.05
 """How often the market moves and account streams are looked at, in seconds of real time."""
 
 
+MAX_UNNAMED = 64
+"""Most connections that have not named their client; beyond that the oldest makes room for the newest."""
+
+
 class PaperGateway(Threaded):
     """
     A server for the TWS socket protocol with a simulated exchange behind it.
@@ -232,6 +236,9 @@ class PaperGateway(Threaded):
         """A client has connected; for its connection."""
         self.connections[session] = connection
         self._empty.clear()
+        unnamed = [each for each in self.connections.values() if each.unnamed]
+        if len(unnamed) > MAX_UNNAMED:
+            unnamed[0].refuse_unnamed()
 
     def detach(self, session: Session) -> None:
         """A client is gone, and its client id free again; for its connection."""

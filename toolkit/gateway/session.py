@@ -8,7 +8,7 @@ that everything one batch of events causes leaves in one write.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from toolkit.gateway.wire import Hello, Receiver, negotiate
 
 logger = logging.getLogger(__name__)
 
+_END = object()
 _FARM_NOTICES = (
     (2104, "Market data farm connection is OK:paper"),
     (2106, "HMDS data farm connection is OK:paper"),
@@ -41,6 +42,12 @@ _FARM_NOTICES = (
 )
 _PACED_BY_US = "+PACEAPI"
 """Connect option with which a client asks to be slowed down rather than cut off."""
+
+MAX_SUBSCRIPTIONS = 1000
+"""Most subscriptions that one client may have at a time, of all kinds together."""
+
+MAX_WARNINGS = 20
+"""Most mistakes of one client that are logged: a log must not grow as fast as a client can write."""
 
 _RECEIVE_BLOCK = 4096
 """Official Python clients read so many bytes at once, see :meth:`Session.take_output`."""
@@ -60,6 +67,7 @@ class Session:
         streams: account values, summaries and profits.
         watches: market data.
         market_data_type: the kind that it wants, 1 live to 4 delayed frozen.
+        unfinished: what is left of an answer of many rows, see :meth:`go_on`.
         intercept: asked before each request whether it has been dealt with; None: nobody is.
     """
 
@@ -75,8 +83,10 @@ class Session:
         self.watches: dict[tuple[Feed, int], Watch] = {}
         self.market_data_type = 1
         self.intercept: Callable[[list[str], datetime], bool] | None = None
+        self.unfinished: Iterator[None] | None = None
         self._receiver = Receiver()
         self._output: list[bytes] = []
+        self._warnings = 0
         pace = floor.settings.pace
         self._pacing = None if pace is None else Pacing(pace)
 
@@ -87,20 +97,34 @@ class Session:
         Raises:
             WireError: the client does not follow the protocol: close it, it cannot be understood.
         """
-        for item in self._receiver.feed(data):
+        for item in self.feed(data):
             if self.ended:
                 return
-            if self._pacing and not isinstance(item, Hello) and (refusal := self._pacing.refuse(now)):
-                self.error(-1, *refusal)
-                self.ended = True
-                return
-            if isinstance(item, Hello):
-                self.version = negotiate(item)
-                if _PACED_BY_US in item.options:
-                    self._pacing = None
-                self.send(replies.server_version(self.version, now))
-            elif self.intercept is None or not self.intercept(item, now):
-                self.answer(item, now)
+            self.take(item, now)
+            while self.unfinished is not None:
+                self.go_on()
+
+    def feed(self, data: bytes | memoryview) -> list[Hello | list[str]]:
+        """What these bytes complete, to be taken one by one. Raises WireError as :meth:`receive` does."""
+        return self._receiver.feed(data)
+
+    def take(self, item: Hello | list[str], now: datetime) -> None:
+        """Answer the hello, or begin to answer one request. Raises WireError as :meth:`receive` does."""
+        if isinstance(item, Hello):
+            self.version = negotiate(item)
+            if _PACED_BY_US in item.options:
+                self._pacing = None
+            self.send(replies.server_version(self.version, now))
+        elif self._pacing and (refusal := self._pacing.refuse(now)):
+            self.error(-1, *refusal)
+            self.ended = True
+        elif self.intercept is None or not self.intercept(item, now):
+            self._begin(item, now)
+
+    def go_on(self) -> None:
+        """Send the next row of an unfinished answer."""
+        if self.unfinished is not None and next(self.unfinished, _END) is _END:
+            self.unfinished = None
 
     def send(self, reply: bytes) -> None:
         """Have a reply sent with the others of this batch."""
@@ -110,6 +134,20 @@ class Session:
     def error(self, req_id: int, code: int, text: str) -> None:
         """Have an error sent; ``req_id`` is a request id, an order id, or -1."""
         self.send(replies.error(self.version, req_id, code, text))
+
+    def warn(self, text: str) -> None:
+        """Log a mistake of this client, unless it has made too many."""
+        self._warnings += 1
+        if self._warnings <= MAX_WARNINGS:
+            last = "; its further mistakes are not logged" if self._warnings == MAX_WARNINGS else ""
+            logger.warning("client %s: %s%s", self.client_id, text, last)
+
+    def may_subscribe(self, req_id: int) -> bool:
+        """Whether there is room for one more subscription; if not, the client is told."""
+        if len(self.watches) + len(self.streams) + len(self.position_feeds) < MAX_SUBSCRIPTIONS:
+            return True
+        self.error(req_id, 101, "Max number of tickers has been reached")
+        return False
 
     def take_output(self) -> bytes:
         """
@@ -126,7 +164,12 @@ class Session:
         return output
 
     def answer(self, fields: list[str], now: datetime) -> None:
-        """Answer one request. Raises WireError as :meth:`receive` does."""
+        """Answer one request to its end. Raises WireError as :meth:`receive` does."""
+        self._begin(fields, now)
+        while self.unfinished is not None:
+            self.go_on()
+
+    def _begin(self, fields: list[str], now: datetime) -> None:
         try:
             request = read_request(fields, self.version)
         except WireError as error:
@@ -140,7 +183,8 @@ class Session:
             self.error(-1, *READ_ONLY)
         else:
             try:
-                _HANDLERS[type(request)](self, request, now)
+                self.unfinished = _HANDLERS[type(request)](self, request, now)
+                self.go_on()
             except WireError as error:
                 self._refuse_malformed(fields, error)
 
@@ -161,7 +205,7 @@ class Session:
 
     def _refuse_malformed(self, fields: list[str], error: WireError) -> None:
         """Answer a request that cannot be read; the stream itself is sound, so it goes on."""
-        logger.warning("client %s: unreadable request: %s", self.client_id, error)
+        self.warn(f"unreadable request: {error}")
         text = f"Error reading request. {error}"
         req_id = request_id(fields)
         if fields[0] == "3" and req_id >= 0:
@@ -213,7 +257,7 @@ def _needs_no_answer(*_: object) -> None:
 
 
 def _unsupported(session: Session, request: requests.Unsupported, _: datetime) -> None:
-    logger.warning("client %s: no support for request %s", session.client_id, request.name)
+    session.warn(f"no support for request {request.name}")
     text = f"The paper gateway does not support request {request.name}"
     session.error(request.req_id, request.code, text)
 
@@ -232,7 +276,7 @@ def _unsubscribe(session: Session, request: requests.Unsubscribe, _: datetime) -
         session.error(request.req_id, 366 if request.feed == Feed.HISTORY else 300, text)
 
 
-_HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], None]] = {
+_HANDLERS: dict[type[requests.Request], Callable[[Session, Any, datetime], Iterator[None] | None]] = {
     requests.PlaceOrder: order_requests.place,
     requests.CancelOrder: order_requests.cancel,
     requests.GlobalCancel: order_requests.cancel_all,

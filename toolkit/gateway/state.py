@@ -85,9 +85,15 @@ class State:
                 f"The state file {path} was written by another version of the gateway: choose another "
                 "--state."
             )
-        self.run = int(facts["run"]) if facts else None
-        self.then = datetime.fromisoformat(facts["then"]) if facts else None
-        self.day = msgspec.json.decode(facts["day"], type=DayStart) if "day" in facts else None
+        try:
+            self.run = int(facts["run"]) if facts else None
+            self.then = datetime.fromisoformat(facts["then"]) if facts else None
+            self.day = msgspec.json.decode(facts["day"], type=DayStart) if "day" in facts else None
+        except (KeyError, ValueError, msgspec.MsgspecError) as error:
+            self._db.close()
+            raise GatewayError(
+                f"The state file {path} is damaged ({error}): choose another --state."
+            ) from error
 
     def begin(self, exchange: LastingExchange, ledger: Ledger, run: int, now: datetime) -> None:
         """

@@ -79,7 +79,7 @@ class Receiver:
         self._buffer = bytearray()
         self._greeted = False
 
-    def feed(self, data: bytes) -> list[Hello | list[str]]:
+    def feed(self, data: bytes | memoryview) -> list[Hello | list[str]]:
         """
         Take bytes from the client and return what they complete, oldest first.
 

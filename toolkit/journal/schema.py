@@ -99,6 +99,10 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
         if mode != "wal" or verdict != "ok":
             raise _damaged(path, verdict if mode == "wal" else f"its journal mode is {mode}, not wal")
         (version,) = database.execute("pragma user_version").fetchone()
+        # A file that may only be read opens as well; a write shows it before anything depends on it.
+        database.execute("begin immediate")
+        database.execute(f"pragma user_version = {version}")
+        database.execute("rollback")
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             database.executescript(
                 f"begin immediate; {script} pragma application_id = {APPLICATION_ID}; "
@@ -149,6 +153,7 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _damaged(path: Path, why: str) -> JournalError:
+    why = " ".join(why.replace("*", " ").split())
     return JournalError(
         f"The journal {path} is damaged ({why}); restore it from a copy, or move it away and start a new "
         "one, which learns the open orders from the broker."

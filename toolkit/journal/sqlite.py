@@ -245,7 +245,7 @@ class SqliteJournal:
                 pass
         except Exception as error:
             failure = self._explain(error)
-            log.critical("%s", failure, exc_info=True)
+            log.critical("%s", failure, exc_info=not isinstance(error, sqlite3.Error))
             self._end(failure)
         else:
             self._end(None)
