@@ -27,7 +27,8 @@ from tests.builders import (
     state_of,
     status,
 )
-from toolkit.orders.state import apply, execution_root, replay
+from toolkit.orders.apply import apply, replay
+from toolkit.orders.state import execution_root
 from toolkit.orders.status import WORDS
 
 WORDS_HEARD = [*sorted(WORDS), "FooBar"]

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from toolkit.orders.apply import apply
 from toolkit.orders.events import Accepted, AnyEvent, Executed, Repeated
 from toolkit.orders.report import execution_report, occasion, repeat_report
-from toolkit.orders.state import OrderState, apply, execution_root
+from toolkit.orders.state import OrderState, execution_root
 
 log = logging.getLogger(__name__)
 

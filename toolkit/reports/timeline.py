@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
+from toolkit.orders.apply import apply
 from toolkit.orders.events import (
     Accepted,
     AnyEvent,
@@ -27,7 +28,7 @@ from toolkit.orders.events import (
     Sent,
     StatusReported,
 )
-from toolkit.orders.state import OrderState, apply
+from toolkit.orders.state import OrderState
 from toolkit.reports.table import NUMBER, TEXT, TIME, WHOLE, Column, Schema, build
 
 
