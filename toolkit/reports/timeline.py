@@ -25,6 +25,7 @@ from toolkit.orders.events import (
     Received,
     Repeated,
     Reserved,
+    Resolved,
     Sent,
     StatusReported,
 )
@@ -82,6 +83,8 @@ def detail(event: AnyEvent) -> str:
             return f"by {event.by}" if event.by else ""
         case Lost():
             return event.reason
+        case Resolved():
+            return f"{event.outcome}, by {event.by}: {event.reason}"
         case StatusReported():
             held = f", held: {event.why_held}" if event.why_held else ""
             return f"{event.word}, {event.filled:f} filled{held}"
