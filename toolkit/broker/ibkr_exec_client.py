@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from toolkit.broker.client_config import ClientConfig, is_paper
+from toolkit.broker.client_config import ClientConfig, choose_account, is_paper
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
@@ -76,6 +77,7 @@ class IBKRExecClient:
         self._ready = asyncio.Event()
         self._reports: deque[Report] = deque(maxlen=KEPT_REPORTS)
         self._closing: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     # --- connection ------------------------------------------------------------------------------
 
@@ -101,7 +103,7 @@ class IBKRExecClient:
         self._session = inbox.session = session
         try:
             await session.connect(config.host, config.port, config.client_id, timeout)
-            self._open(self._choose_account(session.accounts))
+            self._open(choose_account(config.account, session.accounts))
             await self._take_snapshot()
         except JournalError:
             await self.disconnect_async()
@@ -199,6 +201,30 @@ class IBKRExecClient:
         """As ``cancel_order``, by intent id; an order that was not sent yet is cancelled at once."""
         return await _there(self._placement).cancel(intent_id, by)
 
+    async def replace_order(
+        self,
+        ibkr_order_id: int,
+        *,
+        quantity: object = None,
+        limit_price: object = None,
+        stop_price: object = None,
+    ) -> bool:
+        """
+        Change a working order's terms; what is left out stays. Risk judges the order as it would be.
+
+        Returns:
+            Whether the change was sent; what comes of it is in the order's reports, and why it was
+            denied in those of the REPLACE intent that this makes.
+        """
+        state = self.ledger.by_order(self.config.client_id, ibkr_order_id)
+        if state is None:
+            log.error("Order %s is not one of ours; nothing was changed.", ibkr_order_id)
+            return False
+        terms = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
+        replace_id = f"replace-{uuid.uuid4().hex}"
+        intent = {"intent_id": replace_id, "action": "REPLACE", "target_intent_id": state.intent_id, **terms}
+        return await self.place_order(intent) is not None
+
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
         The order of an intent as it stands now, or None.
@@ -269,29 +295,20 @@ class IBKRExecClient:
             client_id=self.config.client_id,
             clock=self._clock,
             on_lost=self._lose,
+            reconcile=self.reconcile_soon,
+            patience=self.config.deadlines.cancel,
         )
         return self._inbox
 
     async def _close_session(self) -> None:
         self._ready.clear()
+        if self._placement is not None:
+            self._placement.stop()
         if self._closing is not None:
             await self._closing
             self._closing = None
         if self._session is not None:
             await self._session.close()
-
-    def _choose_account(self, accounts: list[str]) -> str:
-        wanted = self.config.account
-        if wanted and wanted not in accounts:
-            raise NotConnectedError(
-                f"Account {wanted} is not behind this gateway, which has {', '.join(accounts)}; "
-                "correct IBKR_ACCOUNT."
-            )
-        if not wanted and len(accounts) > 1:
-            raise NotConnectedError(
-                f"The gateway has several accounts ({', '.join(accounts)}); name one in IBKR_ACCOUNT."
-            )
-        return wanted or accounts[0]
 
     def _open(self, account: str) -> None:
         session, inbox, market, ledger = _there(self._session), self.inbox, self.market, self.ledger
@@ -313,6 +330,8 @@ class IBKRExecClient:
             inbox=inbox,
             market=market,
             lines=inbox.lines,
+            deadlines=self.config.deadlines,
+            reconcile=self.reconcile_soon,
             client_id=self.config.client_id,
             clock=self._clock,
             refusal=self._refusal,
@@ -357,6 +376,18 @@ class IBKRExecClient:
                         "it may never have arrived. It is not sent again.",
                     )
                 )
+
+    def reconcile_soon(self, reason: str) -> None:
+        """Ask the broker for everything again, once however many reasons there are."""
+        log.warning("The broker is asked for everything again: %s", reason)
+        if self.ready and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.get_running_loop().create_task(self._ask_again())
+
+    async def _ask_again(self) -> None:
+        try:
+            await self._take_snapshot()
+        except (NotConnectedError, RequestRefusedError) as error:
+            log.error("%s", error)
 
     def _lose(self, reason: str) -> None:
         """The connection is gone or of no use: nothing is placed until a new one tells what happened."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from ib_async import Contract, Execution
+from ib_async import Contract, Execution, Order
 
-from toolkit.broker import codes
+from toolkit.broker import codes, echo
 from toolkit.broker.codes import Action, Meaning
 from toolkit.broker.market import MarketBook
 from toolkit.broker.quotes import QuoteLines
@@ -27,7 +27,9 @@ from toolkit.orders.events import (
     BrokerRejected,
     CancelRefused,
     Lost,
+    Mismatched,
     Noticed,
+    ReplaceRefused,
 )
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState
@@ -44,6 +46,8 @@ class Inbox:
         client_id: whose order ids are ours.
         clock: gives the time, UTC.
         on_lost: called with a sentence when the connection is gone or trading must stop.
+        reconcile: called with a sentence when only a snapshot can tell what became of an order.
+        patience: how long the broker may show an order's old terms after a change was sent.
 
     Attributes:
         session, lines: the connection that is heard, set by the client once it exists.
@@ -65,12 +69,16 @@ class Inbox:
         client_id: int,
         clock: Callable[[], datetime],
         on_lost: Callable[[str], None],
+        reconcile: Callable[[str], None],
+        patience: timedelta,
     ) -> None:
         self._ledger = ledger
         self._market = market
         self._client_id = client_id
         self._clock = clock
         self._on_lost = on_lost
+        self._reconcile = reconcile
+        self._patience = patience
         self.seen: set[str] | None = None
         self.code_listeners: list[Callable[[int], None]] = []
         self.highest_order_id = 0
@@ -166,6 +174,7 @@ class Inbox:
                 self._market.hold(*values)
             case "openOrder":
                 order_id, _, order, _ = values
+                self._compare(order_id, order)
                 if order.clientId == self._client_id:
                     self.highest_order_id = max(self.highest_order_id, order_id)
             case "contractDetails":
@@ -182,19 +191,49 @@ class Inbox:
                 requests.end(name)
 
     def _order_error(self, state: OrderState, code: int, text: str) -> AnyEvent:
-        if state.cancel_requested:
-            action = Action.CANCEL
-        else:
-            action = Action.PLACE if state.acked_at is None else Action.NONE
         intent_id, now = state.intent_id, self._clock()
-        match codes.meaning(code, action):
+        meaning, ask = codes.verdict(code, _pending(state, code))
+        if ask:
+            self._reconcile(f"The gateway says about the order of intent {intent_id}: {text} (code {code}).")
+        match meaning:
             case Meaning.REJECTED:
                 return BrokerRejected(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.CANCELLED:
                 return BrokerCancelled(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.CANCEL_REFUSED:
                 return CancelRefused(intent_id=intent_id, at=now, code=code, text=text)
+            case Meaning.REPLACE_REFUSED:
+                return ReplaceRefused(intent_id=intent_id, at=now, code=code, text=text)
+            case Meaning.HELD:
+                return Noticed(intent_id=intent_id, at=now, code=code, text=text, why_held="locate")
             case Meaning.NOTICE:
                 return Noticed(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.UNKNOWN:
                 return Lost(intent_id=intent_id, at=now, reason=f"{text} (code {code})")
+
+    def _compare(self, order_id: int, order: Order) -> None:
+        """Hold an order as the broker shows it against what was sent."""
+        intent_id = self.intent_of(order.clientId, order_id, order.permId, order.orderRef)
+        state = None if intent_id is None else self._ledger.get(intent_id)
+        fact = None if state is None else echo.compare(state, order, self._clock(), self._patience)
+        if state is None or fact is None:
+            return
+        if isinstance(fact, Mismatched) and fact.text != state.mismatch:
+            log.critical("Order of intent %s: %s", fact.intent_id, fact.text)
+        self.record(fact)
+
+
+def _pending(state: OrderState, code: int) -> Action:
+    """The action that a message with this code answers, as far as anyone can tell."""
+    if state.acked_at is None or state.inactive_since is not None:
+        # Inactive is no answer yet: the reason comes before or after it (hazard H27).
+        place = not state.cancel_requested and state.change is None
+        if place:
+            return Action.PLACE
+    if state.cancel_requested and (
+        state.change is None or codes.verdict(code, Action.CANCEL).meaning is Meaning.CANCEL_REFUSED
+    ):
+        return Action.CANCEL
+    if state.change is not None:
+        return Action.REPLACE
+    return Action.NONE
