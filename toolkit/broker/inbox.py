@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ib_async import Contract, Execution, Order
 
@@ -36,6 +36,8 @@ from toolkit.orders.state import OrderState
 
 log = logging.getLogger(__name__)
 
+READ_ONLY: Final = 321
+
 
 class Inbox:
     """
@@ -52,6 +54,7 @@ class Inbox:
     Attributes:
         session, lines: the connection that is heard, set by the client once it exists.
         seen: intents that the broker mentioned while a snapshot is taken; None otherwise.
+        reads_only: whether the gateway refused an order because its API is set to read only.
         code_listeners: called with the number of each message of the error channel.
         highest_order_id: the largest order id that the broker mentioned for our client.
         decode_failures: messages that could not be read.
@@ -80,6 +83,7 @@ class Inbox:
         self._reconcile = reconcile
         self._patience = patience
         self.seen: set[str] | None = None
+        self.reads_only = False
         self.code_listeners: list[Callable[[int], None]] = []
         self.highest_order_id = 0
         self.decode_failures = 0
@@ -197,6 +201,8 @@ class Inbox:
             self._reconcile(f"The gateway says about the order of intent {intent_id}: {text} (code {code}).")
         match meaning:
             case Meaning.REJECTED:
+                # The same number refuses malformed requests; only its text tells them apart (H28).
+                self.reads_only |= code == READ_ONLY and "read-only" in text.lower()
                 return BrokerRejected(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.CANCELLED:
                 return BrokerCancelled(intent_id=intent_id, at=now, code=code, text=text)

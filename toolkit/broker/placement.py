@@ -48,6 +48,12 @@ class Refusal(NamedTuple):
     reason: str
 
 
+GATEWAY_READ_ONLY: Final = Refusal(
+    "GATEWAY_READ_ONLY",
+    "The gateway takes no orders: untick Read-Only API in its API settings, then connect again.",
+)
+
+
 class Placement:
     """
     Places and cancels on one connection.
@@ -103,6 +109,7 @@ class Placement:
             turned_away=self._turned_away,
         )
         watch.start()
+        inbox.reads_only = False  # it may have been set right since the last connection
         self._in_progress: dict[str, asyncio.Future[int | None]] = {}
         """intent id -> the placement under way"""
 
@@ -189,7 +196,7 @@ class Placement:
 
     def _turned_away(self, state: OrderState, intent: OrderIntent) -> bool:
         """Deny what may not be placed now, whatever risk would say; whether it was denied."""
-        refusal = self._refusal()
+        refusal = self._refusal() or (GATEWAY_READ_ONLY if self._inbox.reads_only else None)
         if refusal is not None:
             self.gate.deny(state, *refusal)
         elif self.gate.stale(intent):
