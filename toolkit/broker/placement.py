@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from ib_async import Contract, ContractDetails
+
 from toolkit.broker import contracts
 from toolkit.broker.first_order import FirstOrder
 from toolkit.broker.inbox import Inbox
@@ -110,6 +112,8 @@ class Placement:
         )
         watch.start()
         inbox.reads_only = False  # it may have been set right since the last connection
+        self._lookups: dict[str, asyncio.Future[list[ContractDetails]]] = {}
+        """question -> its answer under way"""
         self._in_progress: dict[str, asyncio.Future[int | None]] = {}
         """intent id -> the placement under way"""
 
@@ -219,7 +223,7 @@ class Placement:
         if known is not None:
             return known
         try:
-            found = await self._session.contract_details(contracts.contract_query(intent), DETAILS_TIMEOUT)
+            found = await self._details(contracts.contract_query(intent))
         except RequestRefusedError as error:
             raise IntentError(
                 f"The broker knows no {intent.sec_type} {intent.symbol or intent.con_id} in "
@@ -235,6 +239,16 @@ class Placement:
                 code="AMBIGUOUS_CONTRACT",
             )
         return self._market.learn(intent, found[0])
+
+    async def _details(self, query: Contract) -> list[ContractDetails]:
+        """The contracts that fit; orders of one contract that come at once ask once."""
+        key = repr(query)
+        asking = self._lookups.get(key)
+        if asking is None:
+            asking = asyncio.ensure_future(self._session.contract_details(query, DETAILS_TIMEOUT))
+            self._lookups[key] = asking
+            asking.add_done_callback(lambda _: self._lookups.pop(key))
+        return await asyncio.shield(asking)
 
     async def _transmit(self, state: OrderState, intent: OrderIntent, instrument: Instrument) -> int | None:
         """Reserve an order id, make that durable, and write the order to the socket, in this order."""

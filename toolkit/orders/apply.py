@@ -205,8 +205,8 @@ _NO_ANSWER = frozenset({OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN})
 
 
 def _settle_change(state: OrderState, change: Change, filled: Decimal) -> OrderState:
-    """A completely filled order cannot be changed any more: it was, or it will not be."""
-    if filled >= change.quantity > state.quantity:
+    """An order that is filled as far as its old terms go can only fill on when the new ones are in force."""
+    if filled > state.quantity < change.quantity:
         return _change_terms(state, change.quantity, change.limit_price, change.stop_price)
     return replace(state, change=None)
 
@@ -265,6 +265,9 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
     executions = dict(state.executions)
     executions.pop(root, None)
     executions[root] = fill
+    if state.change is not None and state.filled_quantity + shares > state.quantity:
+        # More than the old terms allow: the new ones are in force, whatever became of their echo.
+        state = _settle_change(state, state.change, state.filled_quantity + shares)
     return replace(
         state,
         executions=executions,
