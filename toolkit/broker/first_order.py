@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from toolkit.broker.watch import Watch
+from toolkit.broker.order_watch import OrderWatch
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState
 
@@ -25,7 +25,7 @@ class FirstOrder:
         ledger, watch: what became of it.
     """
 
-    def __init__(self, ledger: OrderLedger, watch: Watch) -> None:
+    def __init__(self, ledger: OrderLedger, watch: OrderWatch) -> None:
         self._ledger = ledger
         self._watch = watch
         self._turn = asyncio.Lock()

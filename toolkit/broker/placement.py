@@ -20,11 +20,11 @@ from toolkit.broker import contracts
 from toolkit.broker.first_order import FirstOrder
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
+from toolkit.broker.order_watch import OrderWatch
 from toolkit.broker.quotes import QuoteLines
 from toolkit.broker.replacing import Replacing
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
-from toolkit.broker.watch import Watch
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Instrument, Quote
@@ -97,7 +97,9 @@ class Placement:
         self._clock = clock
         self._refusal = refusal
         self._lowest_free_id = max(session.next_valid_id, ledger.highest_order_id(client_id) + 1)
-        self._watch = watch = Watch(ledger, deadlines, clock=clock, record=inbox.record, reconcile=reconcile)
+        self._watch = watch = OrderWatch(
+            ledger, deadlines, clock=clock, record=inbox.record, reconcile=reconcile
+        )
         self._first = FirstOrder(ledger, watch)
         self._replacing = Replacing(
             ledger=ledger,

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from toolkit.broker import contracts
+from toolkit.broker.order_watch import OrderWatch
 from toolkit.broker.session import Session
-from toolkit.broker.watch import Watch
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Instrument, Quote
@@ -54,7 +54,7 @@ class Replacing:
         journal: SqliteJournal,
         gate: Gate,
         session: Session,
-        watch: Watch,
+        watch: OrderWatch,
         clock: Callable[[], datetime],
         client_id: int,
         find: Find,

@@ -19,7 +19,7 @@ LONGEST_TICK: Final = 0.5
 """Seconds between two looks at the deadlines, at most."""
 
 
-class Watch:
+class OrderWatch:
     """
     Keeps one connection's deadlines.
 
