@@ -8,6 +8,7 @@ in a thread of its own.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -101,6 +102,30 @@ class IBKRExecClient(BrokerConnection):
     async def cancel_intent(self, intent_id: str, by: str = "python") -> bool:
         """As ``cancel_order``, by intent id; an order that was not sent yet is cancelled at once."""
         return await there(self._placement).cancel(intent_id, by)
+
+    async def replace_order(
+        self,
+        ibkr_order_id: int,
+        *,
+        quantity: object = None,
+        limit_price: object = None,
+        stop_price: object = None,
+    ) -> bool:
+        """
+        Change a working order's terms; what is left out stays. Risk judges the order as it would be.
+
+        Returns:
+            Whether the change was sent; what comes of it is in the order's reports, and why it was
+            denied in those of the REPLACE intent that this makes.
+        """
+        state = self.ledger.by_order(self.config.client_id, ibkr_order_id)
+        if state is None:
+            log.error("Order %s is not one of ours; nothing was changed.", ibkr_order_id)
+            return False
+        terms = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
+        replace_id = f"replace-{uuid.uuid4().hex}"
+        intent = {"intent_id": replace_id, "action": "REPLACE", "target_intent_id": state.intent_id, **terms}
+        return await self.place_order(intent) is not None
 
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
@@ -211,6 +236,8 @@ class IBKRExecClient(BrokerConnection):
             inbox=inbox,
             market=market,
             lines=inbox.lines,
+            deadlines=self.config.deadlines,
+            reconcile=self.reconcile_soon,
             client_id=self.config.client_id,
             clock=self._clock,
             refusal=self._refusal,

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from ib_async import Contract, Execution
+from ib_async import Contract, Execution, Order
 from msgspec.structs import replace
 
-from toolkit.broker import codes
+from toolkit.broker import codes, echo
 from toolkit.broker.codes import Action, Meaning
 from toolkit.broker.incarnations import Incarnations
 from toolkit.broker.market import MarketBook
@@ -32,7 +32,9 @@ from toolkit.orders.events import (
     CancelRefused,
     Executed,
     Lost,
+    Mismatched,
     Noticed,
+    ReplaceRefused,
     StatusReported,
 )
 from toolkit.orders.ledger import OrderLedger
@@ -57,11 +59,13 @@ class Inbox:
         clock: gives the time, UTC.
         on_lost: called with a sentence when the connection is gone or trading must stop.
         on_link: called with code and text of each message that is about no order and no question.
-        on_incident: called with a sentence when the broker should be asked what is true.
+        reconcile: called with a sentence when only a snapshot can tell what is true.
+        patience: how long the broker may show an order's old terms after a change was sent.
 
     Attributes:
         session, lines: the connection that is heard, set by the client once it exists.
         positions: every fill, ours or not, to hold the positions against.
+        reads_only: whether the gateway refused an order because its API is set to read only.
         code_listeners: called with the number of each message of the error channel.
         highest_order_id: the largest order id that the broker mentioned for our client.
         decode_failures: messages that could not be read.
@@ -80,7 +84,8 @@ class Inbox:
         clock: Callable[[], datetime],
         on_lost: Callable[[str], None],
         on_link: Callable[[int, str], None],
-        on_incident: Callable[[str], None],
+        reconcile: Callable[[str], None],
+        patience: timedelta,
     ) -> None:
         self._ledger = ledger
         self._market = market
@@ -88,7 +93,8 @@ class Inbox:
         self._clock = clock
         self._on_lost = on_lost
         self._on_link = on_link
-        self._on_incident = on_incident
+        self._reconcile = reconcile
+        self._patience = patience
         self._asked_at: datetime | None = None
         """when the round of questions under way began, UTC; None between rounds"""
         self._seen: set[str] = set()
@@ -98,6 +104,7 @@ class Inbox:
         """execution roots that belong to none of our orders, as far as we know"""
         self.positions = PositionWatch()
         self.rows = 0
+        self.reads_only = False
         self.code_listeners: list[Callable[[int], None]] = []
         self.highest_order_id = 0
         self.decode_failures = 0
@@ -150,6 +157,8 @@ class Inbox:
                 state = None
         if state is None:
             return None
+        if order_ref == state.intent_id and (client_id, order_id) == (state.client_id, state.order_id):
+            return state.intent_id
         if con_id and state.con_id and con_id != state.con_id:
             self._quarantine(state, f"contract {con_id}, and ours has {state.con_id}")
             return None
@@ -260,6 +269,7 @@ class Inbox:
             case "openOrder":
                 self.rows += 1
                 order_id, _, order, _ = values
+                self._compare(order_id, order)
                 if order.clientId == self._client_id:
                     self.highest_order_id = max(self.highest_order_id, order_id)
             case "contractDetails":
@@ -288,7 +298,7 @@ class Inbox:
         )
         log.critical("%s", reason)
         self._market.lock(state.con_id, DUPLICATE_LIVE, reason)
-        self._on_incident(reason)
+        self._reconcile(reason)
 
     def _mark_recovered(self, event: StatusReported) -> StatusReported:
         """Say so when an order that was sent before the questions is heard of in their answers."""
@@ -311,7 +321,7 @@ class Inbox:
             )
             log.critical("%s", reason)
             self._market.lock(state.con_id, OVERFILL, reason)
-            self._on_incident(reason)
+            self._reconcile(reason)
 
     def _quarantine(self, state: OrderState, what: str) -> None:
         log.critical(
@@ -321,23 +331,55 @@ class Inbox:
         )
 
     def _order_error(self, state: OrderState, code: int, text: str) -> AnyEvent:
-        if state.cancel_requested:
-            action = Action.CANCEL
-        else:
-            action = Action.PLACE if state.acked_at is None else Action.NONE
         intent_id, now = state.intent_id, self._clock()
-        match codes.meaning(code, action):
+        meaning, ask = codes.verdict(code, _pending(state, code))
+        if ask:
+            self._reconcile(f"The gateway says about the order of intent {intent_id}: {text} (code {code}).")
+        match meaning:
             case Meaning.REJECTED:
+                # The same number refuses malformed requests; only its text tells them apart (H28).
+                self.reads_only |= code == REFUSED_WHEN_READ_ONLY and "read-only" in text.lower()
                 return BrokerRejected(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.CANCELLED:
                 return BrokerCancelled(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.CANCEL_REFUSED:
                 return CancelRefused(intent_id=intent_id, at=now, code=code, text=text)
+            case Meaning.REPLACE_REFUSED:
+                return ReplaceRefused(intent_id=intent_id, at=now, code=code, text=text)
+            case Meaning.HELD:
+                return Noticed(intent_id=intent_id, at=now, code=code, text=text, why_held="locate")
             case Meaning.NOTICE:
                 return Noticed(intent_id=intent_id, at=now, code=code, text=text)
             case Meaning.UNKNOWN:
                 return Lost(intent_id=intent_id, at=now, reason=f"{text} (code {code})")
 
+    def _compare(self, order_id: int, order: Order) -> None:
+        """Hold an order as the broker shows it against what was sent."""
+        intent_id = self.intent_of(order.clientId, order_id, order.permId, order.orderRef)
+        state = None if intent_id is None else self._ledger.get(intent_id)
+        fact = None if state is None else echo.compare(state, order, self._clock(), self._patience)
+        if state is None or fact is None:
+            return
+        if isinstance(fact, Mismatched) and fact.text != state.mismatch:
+            log.critical("Order of intent %s: %s", fact.intent_id, fact.text)
+        self.record(fact)
+
 
 def _signed(shares: Decimal, side: str) -> Decimal:
     return shares if side == "BOT" else -shares
+
+
+def _pending(state: OrderState, code: int) -> Action:
+    """The action that a message with this code answers, as far as anyone can tell."""
+    if state.acked_at is None or state.inactive_since is not None:
+        # Inactive is no answer yet: the reason comes before or after it (hazard H27).
+        place = not state.cancel_requested and state.change is None
+        if place:
+            return Action.PLACE
+    if state.cancel_requested and (
+        state.change is None or codes.verdict(code, Action.CANCEL).meaning is Meaning.CANCEL_REFUSED
+    ):
+        return Action.CANCEL
+    if state.change is not None:
+        return Action.REPLACE
+    return Action.NONE

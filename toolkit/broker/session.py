@@ -101,6 +101,7 @@ class Session:
         self._closed = loop.create_future()
         api = Client(self._wrapper)
         api.MaxRequests = 0  # our own budget stands in front of it; its queue must stay empty
+        api.throttleStart += _alarm
         api.decoder = OrderDecoder(self._wrapper, 0, self._broker)
         api.conn.disconnected += self._on_closed
         api.conn.hasData += self._on_heard
@@ -278,3 +279,8 @@ class Session:
     def _on_closed(self, _: str) -> None:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
+
+
+def _alarm() -> None:
+    """The library queues on its own, so what is marked sent may not have left (hazard H11)."""
+    log.critical("The library holds messages back behind our own budget; cancel what matters by hand.")

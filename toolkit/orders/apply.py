@@ -9,6 +9,7 @@ corrupt an order.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -24,15 +25,20 @@ from toolkit.orders.events import (
     Denied,
     Executed,
     Lost,
+    Mismatched,
     Noticed,
+    Overdue,
     Received,
     Repeated,
+    Replaced,
+    ReplaceRefused,
+    ReplaceRequested,
     Reserved,
     Resolved,
     Sent,
     StatusReported,
 )
-from toolkit.orders.state import Commission, Execution, OrderState, execution_root
+from toolkit.orders.state import Change, Commission, Execution, OrderState, execution_root
 from toolkit.orders.status import CANCEL_WORDS, LIVE_WORDS, WORDS, OrderStatus
 
 
@@ -78,7 +84,40 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
         case CancelRequested():
             # An order that never left has nobody to confirm its cancel.
             confirmed = state.cancel_confirmed or state.order_id is None
-            return replace(state, cancel_requested=True, cancel_confirmed=confirmed)
+            return replace(
+                state,
+                cancel_requested=True,
+                cancel_requested_at=event.at,
+                cancel_confirmed=confirmed,
+                overdue=state.overdue - {"cancel"},
+            )
+        case ReplaceRequested():
+            terms = event.quantity, event.limit_price, event.stop_price
+            change = Change(event.by, *terms, event.at)
+            overdue = state.overdue - {"replace"}
+            return replace(state, change=change, replace_requested_at=event.at, overdue=overdue)
+        case Replaced():
+            return _change_terms(state, event.quantity, event.limit_price, event.stop_price)
+        case ReplaceRefused():
+            if state.change is None or state.status.final:
+                return state
+            code = f"IB{event.code}" if event.code else "REPLACE_REFUSED"
+            return replace(state, change=None, reason=event.text, reason_code=code)
+        case Mismatched():
+            if state.mismatch == event.text:
+                return state
+            return replace(
+                state,
+                mismatch=event.text,
+                held_quantity=event.quantity,
+                reason=event.text,
+                reason_code="MISMATCH",
+            )
+        case Overdue():
+            if event.action in state.overdue:
+                return state
+            notice = Noticed(intent_id=event.intent_id, at=event.at, code=0, text=event.text)
+            return replace(state, overdue=state.overdue | {event.action}, notice=notice)
         case Lost():
             return state if state.status.final else replace(state, lost=event.reason, reason=event.reason)
         case BrokerRejected():
@@ -95,7 +134,9 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
         case Resolved():
             return _resolve(state, event)
         case Noticed():
-            return replace(state, notice=event)
+            if not event.why_held:
+                return replace(state, notice=event)
+            return replace(state, notice=event, why_held=event.why_held, acked_at=state.acked_at or event.at)
         case Repeated():
             return state
         case _:
@@ -143,16 +184,56 @@ def _report_status(state: OrderState, event: StatusReported) -> OrderState:
     if not state.status.final:
         if event.word != state.broker_status and event.word in WORDS:
             changes["broker_status"] = event.word
-        if event.why_held != state.why_held:
+        # An open order carries no such field: the same word again, without it, takes nothing back.
+        moved = event.word != state.broker_status
+        if event.why_held != state.why_held and (event.why_held or moved):
             changes["why_held"] = event.why_held
+        held = changes.get("why_held", state.why_held)
+        unexplained = event.word == "Inactive" and not held
+        if unexplained != (state.inactive_since is not None):
+            changes["inactive_since"] = event.at if unexplained else None
+            changes["overdue"] = state.overdue - {"inactive"}
         if event.word in CANCEL_WORDS:
             changes["cancel_confirmed"] = True
         if state.lost and event.word in WORDS:
             changes["lost"] = ""
         meaning = WORDS.get(event.word, OrderStatus.PENDING_SUBMIT)
-        if state.acked_at is None and meaning is not OrderStatus.PENDING_SUBMIT:
+        if state.acked_at is None and (held or meaning not in _NO_ANSWER):
             changes["acked_at"] = event.at
-    return replace(state, **changes) if changes else state
+    state = replace(state, **changes) if changes else state
+    if event.word == "Filled" and event.filled and state.change is not None:
+        return _settle_change(state, state.change, event.filled)
+    return state
+
+
+_NO_ANSWER = frozenset({OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN})
+"""Meanings of a word that do not say whether the broker took the order."""
+
+
+def _settle_change(state: OrderState, change: Change, filled: Decimal) -> OrderState:
+    """An order that is filled as far as its old terms go can only fill on when the new ones are in force."""
+    if filled > state.quantity < change.quantity:
+        return _change_terms(state, change.quantity, change.limit_price, change.stop_price)
+    return replace(state, change=None)
+
+
+def _change_terms(
+    state: OrderState, quantity: Decimal, limit_price: Decimal | None, stop_price: Decimal | None
+) -> OrderState:
+    intent, change = state.intent, state.change
+    if intent is None or state.status.final:
+        return state
+    terms = quantity, limit_price, stop_price
+    if change is not None and terms == (change.quantity, change.limit_price, change.stop_price):
+        change = None
+    if change is state.change and terms == (intent.quantity, intent.limit_price, intent.stop_price):
+        return state
+    return replace(
+        state,
+        intent=replace(intent, quantity=quantity, limit_price=limit_price, stop_price=stop_price),
+        original=state.original or intent,
+        change=change,
+    )
 
 
 def _confirm_cancel(state: OrderState, reason: str, code: str) -> OrderState:
@@ -198,6 +279,9 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
     executions = dict(state.executions)
     executions.pop(root, None)
     executions[root] = fill
+    if state.change is not None and state.filled_quantity + shares > state.quantity:
+        # More than the old terms allow: the new ones are in force, whatever became of their echo.
+        state = _settle_change(state, state.change, state.filled_quantity + shares)
     return replace(
         state,
         executions=executions,

@@ -21,8 +21,13 @@ from toolkit.orders.events import (
     CommissionCharged,
     Denied,
     Executed,
+    Mismatched,
     Noticed,
+    Overdue,
     Repeated,
+    Replaced,
+    ReplaceRefused,
+    ReplaceRequested,
 )
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import Execution, OrderState, OrderStatus, execution_root
@@ -36,6 +41,7 @@ _OCCASIONS: Final = {
     OrderStatus.UNKNOWN: "Unknown",
     OrderStatus.SUBMITTED: "Submitted",
     OrderStatus.PRE_SUBMITTED: "Submitted",
+    OrderStatus.FILLED: "Fill",
 }
 """A status that an order has just reached -> the event that its report carries."""
 
@@ -47,6 +53,12 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
             return "Cancelled" if _newly_final(before, after) else "Notice"
         case _ if after is before:
             return None
+        case ReplaceRequested() | Overdue() | Mismatched():
+            return "Notice"
+        case ReplaceRefused():
+            return "Fill" if _newly_final(before, after) else "Notice"
+        case Replaced():
+            return "Replaced"
         case Executed():
             if before is not None and execution_root(event.exec_id) in before.executions:
                 return "Correction"
@@ -59,6 +71,8 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
             return "Rejected"
     old = None if before is None else before.status
     if old is after.status:
+        if before is not None and after.intent is not before.intent and before.intent is not None:
+            return "Replaced"
         # The broker often says why only after it said that.
         explained = before is not None and after.reason != before.reason
         return "Notice" if explained and after.status.final else None
@@ -81,8 +95,8 @@ def execution_report(
 
     Args:
         state: the order after the fact that is reported.
-        event: Accepted, Submitted, PartialFill, Fill, Cancelled, Rejected, Commission, Correction,
-            Notice, Unknown or Recovered.
+        event: Accepted, Submitted, PartialFill, Fill, Cancelled, Rejected, Replaced,
+            Commission, Correction, Notice, Unknown or Recovered.
         sequence: 1, 2, ... per intent, without holes.
         new: the executions to list; None lists all of them.
         recovered: the fact was learnt by asking, because its live message was missed.

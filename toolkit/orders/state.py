@@ -43,6 +43,16 @@ class Commission(msgspec.Struct, frozen=True):
     realized_pnl: Decimal | None
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A change of an order that the broker has not answered yet; units as in ``OrderIntent``."""
+
+    by: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    at: datetime
+
+
 class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     """
     One order as the facts so far describe it.
@@ -53,6 +63,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     intent_id: str
     raw: dict[str, Any] = {}
     intent: OrderIntent | None = None
+    """The order on the terms in force: those first asked for, or those that replaced them."""
+    original: OrderIntent | None = None
+    """The intent as it came, once its terms were replaced."""
     source: str = ""
     paper: bool = True
 
@@ -65,6 +78,16 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     rejected: BrokerRejected | None = None
     cancel_confirmed: bool = False
     cancel_requested: bool = False
+    cancel_requested_at: datetime | None = None
+    change: Change | None = None
+    """What was asked for and not answered yet; the terms in force are in ``intent``."""
+    replace_requested_at: datetime | None = None
+    overdue: frozenset[str] = frozenset()
+    """The actions whose answer is late, each told once; see ``Overdue``."""
+    mismatch: str = ""
+    """How the order at the broker differs from what was sent."""
+    held_quantity: Decimal = ZERO
+    """What the broker holds a mismatched order for."""
     lost: str = ""
     resolved: Resolved | None = None
     """How a person settled it; the broker's own word overrules that."""
@@ -73,7 +96,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     reason_code: str = ""
     notice: Noticed | None = None
-    """The broker's last remark that changed nothing by itself."""
+    """The last remark that changed nothing by itself."""
     limits_hash: str = ""
     con_id: int = 0
     multiplier: Decimal = Decimal(1)
@@ -95,6 +118,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     journaled_at: datetime | None = None
     sent_at: datetime | None = None
     acked_at: datetime | None = None
+    inactive_since: datetime | None = None
+    """Since when the broker calls the order Inactive without a word why."""
     first_fill_at: datetime | None = None
     last_fill_at: datetime | None = None
     reports: int = 0
@@ -104,12 +129,14 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> OrderStatus:
         """Where the order stands, worked out from the facts."""
         filled = self.filled_quantity
-        if filled and filled >= self.quantity:
+        # While a larger quantity may be in force already, the smaller one does not complete the order.
+        if 0 < self._largest_asked <= filled:
             return OrderStatus.FILLED
         if self.denied is not None or (self.rejected is not None and not filled):
             return OrderStatus.REJECTED
         if self.intent is not None and self.intent.action != "NEW":
-            return OrderStatus.PENDING_CANCEL
+            cancels = self.intent.action == "CANCEL"
+            return OrderStatus.PENDING_CANCEL if cancels else OrderStatus.PENDING_SUBMIT
         if self.resolved is not None:
             placed = filled or self.resolved.outcome != "not-placed"
             return OrderStatus.CANCELLED if placed else OrderStatus.REJECTED
@@ -120,7 +147,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         if self.cancel_requested:
             return OrderStatus.PENDING_CANCEL
         meaning = WORDS.get(self.broker_status, OrderStatus.PENDING_SUBMIT)
-        if meaning is OrderStatus.UNKNOWN and self.why_held:
+        if self.why_held and meaning in (OrderStatus.UNKNOWN, OrderStatus.PENDING_SUBMIT):
             meaning = OrderStatus.PRE_SUBMITTED
         if filled and meaning is not OrderStatus.PENDING_CANCEL:
             return OrderStatus.PARTIALLY_FILLED
@@ -135,6 +162,20 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     def remaining_quantity(self) -> Decimal:
         """Ordered but not filled, never below 0 (an overfill shows in ``filled_quantity``)."""
         return max(ZERO, self.quantity - self.filled_quantity)
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """The most that may still trade: of the terms in force, those asked for, and the broker's own."""
+        return max(ZERO, max(self._largest_asked, self.held_quantity) - self.filled_quantity)
+
+    @property
+    def _largest_asked(self) -> Decimal:
+        return self.quantity if self.change is None else max(self.quantity, self.change.quantity)
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was sent and the broker has not said a word about it yet."""
+        return self.sent_at is not None and not self.final and not (self.acked_at or self.broker_status)
 
     @property
     def avg_fill_price(self) -> Decimal:
@@ -165,7 +206,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         """
         Whether only fills and corrections can still change the order.
 
-        A CANCEL intent is done once it is handed on: what came of it is in its target's reports.
+        A CANCEL or REPLACE intent is done once it is handed on: what came of it is in its target's
+        reports.
         """
         if self.intent is not None and self.intent.action != "NEW":
             return self.denied is not None or self.accepted_at is not None

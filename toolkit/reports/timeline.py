@@ -21,9 +21,14 @@ from toolkit.orders.events import (
     Denied,
     Executed,
     Lost,
+    Mismatched,
     Noticed,
+    Overdue,
     Received,
     Repeated,
+    Replaced,
+    ReplaceRefused,
+    ReplaceRequested,
     Reserved,
     Resolved,
     Sent,
@@ -81,6 +86,12 @@ def detail(event: AnyEvent) -> str:
             return ""
         case CancelRequested():
             return f"by {event.by}" if event.by else ""
+        case ReplaceRequested():
+            return f"{_terms(event)}, by {event.by}"
+        case Replaced():
+            return _terms(event)
+        case Overdue() | Mismatched():
+            return event.text
         case Lost():
             return event.reason
         case Resolved():
@@ -94,8 +105,12 @@ def detail(event: AnyEvent) -> str:
         case CommissionCharged():
             figure = "not known yet" if event.commission is None else f"{event.commission:f} {event.currency}"
             return f"{figure} for {event.exec_id}"
-        case BrokerRejected() | BrokerCancelled() | CancelRefused() | Noticed():
+        case BrokerRejected() | BrokerCancelled() | CancelRefused() | ReplaceRefused() | Noticed():
             return f"{event.code}: {event.text}"
+
+
+def _terms(event: ReplaceRequested | Replaced) -> str:
+    return f"{event.quantity:f}, limit {_price(event.limit_price)}, stop {_price(event.stop_price)}"
 
 
 def _price(price: Decimal | None) -> str:
