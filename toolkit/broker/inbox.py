@@ -226,8 +226,9 @@ class Inbox:
         if root in self._foreign:
             return
         self._foreign.add(root)
+        news = logging.WARNING if self.positions.begun else logging.INFO
         log.log(
-            logging.CRITICAL if execution.liquidation else logging.WARNING,
+            logging.CRITICAL if execution.liquidation else news,
             "%s: %s %s %s at %s in %s.",
             "The broker LIQUIDATED" if execution.liquidation else "A fill of another program or by hand",
             execution.side,
