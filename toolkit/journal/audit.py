@@ -170,7 +170,7 @@ def final_orders_stay(case: Case) -> Iterator[Breach]:
     for intent_id, reports in case.reports.items():
         for before, after in pairwise(reports):
             moved = after["status"] != before["status"]
-            if before["final"] and moved and after["event"] not in _FILLS:
+            if before["final"] and moved and after["event"] not in _REVIVALS:
                 yield Breach(
                     5,
                     intent_id,
@@ -306,6 +306,8 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Breach]], ...]] = (
 )
 
 _FILLS = frozenset({"Fill", "PartialFill", "Correction"})
+_REVIVALS = _FILLS | {"Recovered"}
+"""What may follow a final report; ``Recovered`` when the broker overrules how a person settled an order."""
 _Terms = tuple[str, int | float, int | float]
 """Side, shares and price of an execution, as a report carries them."""
 

@@ -34,11 +34,12 @@ from toolkit.orders.events import (
     ReplaceRefused,
     ReplaceRequested,
     Reserved,
+    Resolved,
     Sent,
     StatusReported,
 )
 from toolkit.orders.state import Change, Commission, Execution, OrderState, execution_root
-from toolkit.orders.status import CANCEL_WORDS, WORDS, OrderStatus
+from toolkit.orders.status import CANCEL_WORDS, LIVE_WORDS, WORDS, OrderStatus
 
 
 def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
@@ -130,6 +131,8 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
             if state.status.final:
                 return state
             return replace(state, cancel_requested=False, reason=event.text, reason_code=f"IB{event.code}")
+        case Resolved():
+            return _resolve(state, event)
         case Noticed():
             if not event.why_held:
                 return replace(state, notice=event)
@@ -171,6 +174,9 @@ def _receive(state: OrderState, event: Received) -> OrderState:
 
 def _report_status(state: OrderState, event: StatusReported) -> OrderState:
     changes: dict[str, Any] = {}
+    if state.resolved is not None and event.word in LIVE_WORDS:
+        # The broker is a better witness than a person: an order that works is not gone.
+        state = replace(state, resolved=None, reason="", reason_code="")
     if event.perm_id and not state.perm_id:
         changes["perm_id"] = event.perm_id
     if event.filled > state.reported_filled:
@@ -236,6 +242,14 @@ def _confirm_cancel(state: OrderState, reason: str, code: str) -> OrderState:
     return replace(state, cancel_confirmed=True, lost="", reason=reason, reason_code=code)
 
 
+def _resolve(state: OrderState, event: Resolved) -> OrderState:
+    if state.status.final and state.status is not OrderStatus.FILLED:
+        return state
+    code = f"RESOLVED_{event.outcome.upper().replace('-', '_')}"
+    reason = f"Settled by {event.by}: {event.reason}"
+    return replace(state, resolved=event, lost="", reason=reason, reason_code=code)
+
+
 def _explain(state: OrderState, reason: str, code: str) -> OrderState:
     """The broker often confirms an end by its word first and says why afterwards: the status stands."""
     if state.status is not OrderStatus.CANCELLED or state.reason:
@@ -275,6 +289,7 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
         filled_value=state.filled_value + value,
         perm_id=state.perm_id or event.perm_id,
         lost="",
+        resolved=None,
         acked_at=state.acked_at or event.at,
         first_fill_at=min(state.first_fill_at or fill.time, fill.time),
         last_fill_at=max(state.last_fill_at or fill.time, fill.time),

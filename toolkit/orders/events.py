@@ -135,6 +135,21 @@ class Lost(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class Resolved(Event, frozen=True, kw_only=True):
+    """
+    A person settled an order of which nobody could tell what became of it.
+
+    Attributes:
+        outcome: ``not-placed``, ``cancelled``, or ``filled`` (an ``Executed`` with what was filled goes
+            before it; the rest, if any, is cancelled).
+        by, reason: who, and why.
+    """
+
+    outcome: str
+    by: str
+    reason: str
+
+
 # --- what the broker said ------------------------------------------------------------------------
 
 
@@ -146,6 +161,8 @@ class StatusReported(Event, frozen=True, kw_only=True):
     filled: Decimal = Decimal(0)
     """Cumulative quantity the broker says is filled; executions, not this, are the truth."""
     why_held: str = ""
+    recovered: bool = False
+    """Learnt from a later request instead of live."""
 
 
 class Executed(Event, frozen=True, kw_only=True):
@@ -248,6 +265,7 @@ AnyEvent = (
     | Overdue
     | Repeated
     | Lost
+    | Resolved
     | StatusReported
     | Executed
     | CommissionCharged

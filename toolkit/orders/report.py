@@ -76,13 +76,19 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
         # The broker often says why only after it said that.
         explained = before is not None and after.reason != before.reason
         return "Notice" if explained and after.status.final else None
-    if old is OrderStatus.UNKNOWN and not after.status.final:
+    overruled = before is not None and before.resolved is not None and after.resolved is None
+    if (old is OrderStatus.UNKNOWN or overruled) and not after.status.final:
         return "Recovered"
     return _OCCASIONS.get(after.status)
 
 
 def execution_report(
-    state: OrderState, event: str, sequence: int, *, new: Iterable[Execution] | None = None
+    state: OrderState,
+    event: str,
+    sequence: int,
+    *,
+    new: Iterable[Execution] | None = None,
+    recovered: bool = False,
 ) -> dict[str, Any]:
     """
     A full snapshot of one order as a JSON-ready dict.
@@ -93,6 +99,7 @@ def execution_report(
             Commission, Correction, Notice, Unknown or Recovered.
         sequence: 1, 2, ... per intent, without holes.
         new: the executions to list; None lists all of them.
+        recovered: the fact was learnt by asking, because its live message was missed.
 
     Returns:
         The specification's fields and ours. Quantities in units of the contract, prices in price
@@ -131,7 +138,7 @@ def execution_report(
         "filled_at": iso(state.last_fill_at) if status is OrderStatus.FILLED else None,
         "executions": [_execution(fill, state) for fill in listed],
         "last_fill": None if last is None else _execution(last, state),
-        "recovered": event == "Recovered" or (last is not None and last.recovered),
+        "recovered": recovered or event == "Recovered" or (last is not None and last.recovered),
         "reason_code": state.reason_code or None,
         "notice": _notice(state) if event == "Notice" else None,
         "paper": state.paper,
@@ -249,7 +256,7 @@ def _quantity(state: OrderState) -> object:
 
 
 def _refused_at(state: OrderState) -> datetime | None:
-    refusal = state.denied or state.rejected
+    refusal = state.denied or state.rejected or state.resolved
     return None if refusal is None else refusal.at
 
 

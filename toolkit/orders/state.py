@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from toolkit.orders.events import BrokerRejected, Denied, Noticed
+from toolkit.orders.events import BrokerRejected, Denied, Noticed, Resolved
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.status import WORDS
 from toolkit.orders.status import OrderStatus as OrderStatus
@@ -89,6 +89,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     held_quantity: Decimal = ZERO
     """What the broker holds a mismatched order for."""
     lost: str = ""
+    resolved: Resolved | None = None
+    """How a person settled it; the broker's own word overrules that."""
     broker_status: str = ""
     why_held: str = ""
     reason: str = ""
@@ -135,6 +137,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         if self.intent is not None and self.intent.action != "NEW":
             cancels = self.intent.action == "CANCEL"
             return OrderStatus.PENDING_CANCEL if cancels else OrderStatus.PENDING_SUBMIT
+        if self.resolved is not None:
+            placed = filled or self.resolved.outcome != "not-placed"
+            return OrderStatus.CANCELLED if placed else OrderStatus.REJECTED
         if self.cancel_confirmed:
             return OrderStatus.CANCELLED
         if self.lost:

@@ -30,6 +30,7 @@ from toolkit.orders.events import (
     ReplaceRefused,
     ReplaceRequested,
     Reserved,
+    Resolved,
     Sent,
     StatusReported,
 )
@@ -93,6 +94,8 @@ def detail(event: AnyEvent) -> str:
             return event.text
         case Lost():
             return event.reason
+        case Resolved():
+            return f"{event.outcome}, by {event.by}: {event.reason}"
         case StatusReported():
             held = f", held: {event.why_held}" if event.why_held else ""
             return f"{event.word}, {event.filled:f} filled{held}"
