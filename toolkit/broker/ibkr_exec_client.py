@@ -21,7 +21,7 @@ from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.quotes import QuoteLines
 from toolkit.errors import ConfigError, NotConnectedError
 from toolkit.orders.contract import Quote
-from toolkit.orders.events import AnyEvent
+from toolkit.orders.events import AnyEvent, Executed
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import Report
 from toolkit.orders.resolution import resolution
@@ -210,6 +210,8 @@ class IBKRExecClient(BrokerConnection):
             state, outcome, by=by, reason=reason, now=now, quantity=quantity, price=price
         ):
             state = self.ledger.record(event)
+            if isinstance(event, Executed):
+                self.inbox.count(event, state)
         return state
 
     # --- starting up and stopping -------------------------------------------------------------------

@@ -178,7 +178,7 @@ class Inbox:
             self._on_lost(f"The journal failed, so trading stopped: {error}")
             return
         if isinstance(event, Executed):
-            self._count(event, state)
+            self.count(event, state)
 
     def on_error(self, request_id: int, code: int, text: str) -> None:
         """Take one message of the error channel and give it to whom it concerns."""
@@ -298,7 +298,8 @@ class Inbox:
             return event
         return replace(event, recovered=True) if state.sent_at < self._asked_at else event
 
-    def _count(self, event: Executed, state: OrderState) -> None:
+    def count(self, event: Executed, state: OrderState) -> None:
+        """Count a fill of ours, which led to ``state``, among those that explain the positions."""
         root = execution_root(event.exec_id)
         self._foreign.discard(root)
         account = state.account or self._market.account

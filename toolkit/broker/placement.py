@@ -185,7 +185,7 @@ class Placement:
             self.gate.deny(state, NOT_CONNECTED, str(error))
             return None
         state = self._ledger.get(state.intent_id) or state
-        if state.final:  # cancelled meanwhile
+        if state.final or self._locked(state, instrument):  # cancelled meanwhile
             return None
         if state.accepted_at is None:
             checker.bind(self._market)
@@ -210,6 +210,13 @@ class Placement:
         else:
             return False
         return True
+
+    def _locked(self, state: OrderState, instrument: Instrument) -> bool:
+        """Deny an order of a contract that an incident locks; whether it was denied."""
+        reason = self._market.locked(instrument.con_id)
+        if reason:
+            self.gate.deny(state, "SYMBOL_LOCKED", reason)
+        return bool(reason)
 
     async def quote(self, intent: OrderIntent) -> Quote:
         """See ``IBKRExecClient.quote``."""
@@ -257,7 +264,7 @@ class Placement:
         await self._session.order_turn()
         # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
         state = self._ledger.get(state.intent_id) or state
-        if state.final or self._turned_away(state, intent):
+        if state.final or self._turned_away(state, intent) or self._locked(state, instrument):
             return None
         order_id = self.next_order_id
         self._lowest_free_id = order_id + 1

@@ -140,6 +140,9 @@ class PositionWatch:
         """(account, contract number) -> execution root -> signed units"""
         self._traded: dict[tuple[str, int], datetime] = {}
         """(account, contract number) -> when we last learnt of a fill, UTC"""
+        self._begun = False
+        self._unsettled: set[tuple[str, int]] = set()
+        """what traded while the broker told its positions for the first time"""
 
     def fill(self, account: str, con_id: int, root: str, units: Decimal, now: datetime) -> None:
         """Count one execution, ``units`` signed; ``root`` is its id without the revision."""
@@ -160,12 +163,18 @@ class PositionWatch:
         for key in {**dict.fromkeys(told), **dict.fromkeys(self._base), **dict.fromkeys(self._fills)}:
             traded = self._traded.get(key)
             if traded is not None and traded > quiet_since:
+                if not self._begun:
+                    self._unsettled.add(key)
                 continue
             position = told.get(key, Decimal(0))
             filled = sum(self._fills.get(key, {}).values(), Decimal(0))
-            expected = self._base.setdefault(key, position - filled) + filled
+            if key not in self._base:
+                told_now = not self._begun or key in self._unsettled
+                self._base[key] = position - filled if told_now else Decimal(0)
+            expected = self._base[key] + filled
             if expected != position:
                 breaks.append(Break(*key, expected, position))
+        self._begun = True
         return breaks
 
     def accept(self, found: Break) -> None:

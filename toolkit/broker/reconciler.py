@@ -24,9 +24,8 @@ from toolkit.orders.ledger import OrderLedger
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 30.0
-"""Seconds between rounds that were not answered completely, doubling from the first to the last."""
+"""Seconds, at most, between rounds that were not answered completely; they double from the settle time."""
 
 POSITION_BREAK: Final = "POSITION_BREAK"
 
@@ -139,7 +138,7 @@ class Reconciler:
     async def _until_complete(self, full: bool) -> None:
         """Rounds, further and further apart, until one is complete and leaves nothing in doubt."""
         loop = asyncio.get_running_loop()
-        began, alarmed, retry = loop.time(), False, FIRST_RETRY
+        began, alarmed, retry = loop.time(), False, self._timing.settle_s
         doubted: frozenset[str] = frozenset()
         log.debug("Asking the broker what happened: %s.", self._reason)
         while True:

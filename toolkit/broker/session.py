@@ -200,12 +200,20 @@ class Session:
     async def contract_details(self, contract: Contract, timeout: float) -> list[ContractDetails]:
         """Every contract that fits; RequestRefusedError with code 200 when none does."""
         request_id = self.requests.new_id()
-        return await self._ask(request_id, lambda api: api.reqContractDetails(request_id, contract), timeout)
+        return await self._ask(
+            request_id,
+            lambda api: api.reqContractDetails(request_id, contract),
+            timeout,
+            "contractDetailsEnd",
+        )
 
     async def executions(self, timeout: float) -> None:
         """Ask for the day's executions of all clients; they arrive as callbacks before this returns."""
         request_id = self.requests.new_id()
-        await self._ask(request_id, lambda api: api.reqExecutions(request_id, ExecutionFilter()), timeout)
+        question = ExecutionFilter()
+        await self._ask(
+            request_id, lambda api: api.reqExecutions(request_id, question), timeout, "execDetailsEnd"
+        )
 
     async def open_orders(self, timeout: float) -> None:
         """Ask for the open orders of all clients; they arrive as callbacks before this returns."""
@@ -241,7 +249,9 @@ class Session:
         await self._turn()
         self._socket().cancelMktData(request_id)
 
-    async def _ask(self, key: int | str, send: Callable[[Client], object], timeout: float) -> list[Any]:
+    async def _ask(
+        self, key: int | str, send: Callable[[Client], object], timeout: float, end: str = ""
+    ) -> list[Any]:
         await self._turn()
         answer = self.requests.open(key)
         try:
@@ -249,7 +259,7 @@ class Session:
             return await asyncio.wait_for(answer, timeout)
         except TimeoutError:
             raise NotConnectedError(
-                f"The gateway did not complete its answer ({key}) within {timeout:g} s."
+                f"The gateway did not complete its answer ({end or key}) within {timeout:g} s."
             ) from None
         finally:
             self.requests.abandon(key)
