@@ -100,6 +100,8 @@ class TestOrders:
         assert desk.orders.loc[intent_id, "quantity"] == 5
         assert market.ledger.requests[-1].limit_price == 501
         assert not desk.replace(intent_id, quantity=5)
+        assert desk.buy("SPY", 10, limit=500, intent_id=intent_id) == intent_id  # the same call again
+        assert len(market.ledger.requests) == 2
         assert desk.cancel(intent_id)
 
     def test_an_unknown_id_is_named(self, desk: Desk) -> None:
