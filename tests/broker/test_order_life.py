@@ -100,6 +100,20 @@ def test_h29_a_cancel_that_the_broker_makes_by_itself_ends_the_order_with_its_re
     trade(work)
 
 
+@pytest.mark.parametrize("code", [100, 504, 509])
+def test_a_link_that_fails_on_an_order_leaves_it_unknown_and_asked_for(
+    code: int, trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> list[str]:
+        gateway.faults.add("error", message="placeOrder", code=code, text="Not now.", before=True)
+        await client.place_order(builders.raw_intent(limit_price=440))
+        await once(client, lambda state: state.status is OrderStatus.SUBMITTED)
+        return [report["event"] for report in await reports(client)]
+
+    assert trade(work) == ["Accepted", "Unknown", "Recovered"]
+    assert len(gateway.ledger.requests) == 1
+
+
 def test_h16_103_leaves_a_healthy_order_alone_and_the_new_one_unknown_and_unsent(
     trade: Session, gateway: PaperGateway
 ) -> None:

@@ -193,7 +193,7 @@ class Inbox:
                 log.warning("The gateway says about request %s: %s (code %s).", request_id, text, code)
             return
         state = None
-        if request_id > 0 and code not in codes.LINK:
+        if request_id > 0 and (code in codes.TABLE or code not in codes.LINK):
             state = self._ledger.by_order(self._client_id, request_id)
         if state is not None:
             fact, ask = answer(state, code, text, self._clock())
@@ -201,7 +201,8 @@ class Inbox:
             self.record(fact)
             if ask:
                 self._on_incident(f"The gateway says of intent {state.intent_id}: {text} (code {code}).")
-            return
+            if code not in codes.LINK:
+                return
         if code == REFUSED_WHEN_READ_ONLY and request_id < 0:
             self.session.requests.refuse(COMPLETED_ORDERS, code, text)
         self._on_link(code, text)
