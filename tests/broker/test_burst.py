@@ -60,3 +60,16 @@ def test_h11_what_is_marked_sent_is_what_left_and_a_cancel_does_not_wait_behind_
 
     trade(come_back)
     assert len(gateway.ledger.requests) == len(seen) + 1
+
+
+def test_orders_of_one_contract_that_come_at_once_ask_for_it_once(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        gateway.faults.add("drop", message="reqContractDetails", skip=1, times=0)
+        orders = [
+            client.place_order(builders.raw_intent(intent_id=name, limit_price=440)) for name in BURST[:10]
+        ]
+        assert None not in await asyncio.gather(*orders)
+
+    trade(work)

@@ -255,3 +255,20 @@ def test_a_change_that_left_before_a_cut_is_found_done_at_the_next_connection(
     trade(cut)
     trade(come_back)
     assert [request.quantity for request in gateway.ledger.requests] == [100, 50]
+
+
+def test_h6_nothing_is_changed_while_the_broker_is_out_of_the_gateways_reach(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await working(client)
+        gateway.faults.add("notice", code=1100)
+        await until(lambda: not client.ready)
+        assert await denied(client, quantity=50) == "UPSTREAM_DOWN"
+        gateway.faults.add("notice", code=1102)
+        await until(lambda: client.ready)
+        await client.place_order(replace_intent("change-2", quantity=50))
+        assert (await once(client, lambda state: state.change is None)).quantity == 50
+
+    trade(work, settle_s=0.05)
+    assert len(gateway.ledger.requests) == 2

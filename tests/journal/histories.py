@@ -171,7 +171,23 @@ FACTS: st.SearchStrategy[AnyEvent] = st.one_of(
     _any(events.BrokerRejected, code=CODES, text=TEXTS),
     _any(events.BrokerCancelled, code=CODES, text=TEXTS),
     _any(events.CancelRefused, code=CODES, text=TEXTS),
-    _any(events.Noticed, code=CODES, text=TEXTS),
+    _any(
+        events.ReplaceRequested,
+        by=IDS,
+        quantity=POSITIVE,
+        limit_price=st.none() | POSITIVE,
+        stop_price=st.none() | POSITIVE,
+    ),
+    _any(
+        events.Replaced,
+        quantity=POSITIVE,
+        limit_price=st.none() | POSITIVE,
+        stop_price=st.none() | POSITIVE,
+    ),
+    _any(events.ReplaceRefused, code=CODES, text=TEXTS),
+    _any(events.Mismatched, text=TEXTS, quantity=POSITIVE),
+    _any(events.Overdue, action=st.sampled_from(["cancel", "replace", "inactive"]), text=TEXTS),
+    _any(events.Noticed, code=CODES, text=TEXTS, why_held=st.sampled_from(["", "locate"])),
 )
 """Every kind of fact but reservations, which the journal takes once per intent (see ``HISTORIES``)."""
 

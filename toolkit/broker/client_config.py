@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from toolkit.broker.link import ESCALATIONS
-from toolkit.errors import ConfigError, NotConnectedError
+from toolkit.errors import ConfigError
 from toolkit.orders.deadlines import Deadlines
 from toolkit.risk.limits import DEFAULTS
 from toolkit.settings import Settings
@@ -22,25 +22,6 @@ LIVE_PORTS: Final = frozenset({4001, 7496})
 def is_paper(account: str, port: int) -> bool:
     """Whether this account's orders are played, not traded: its name starts with D, no live port."""
     return account.startswith("D") and port not in LIVE_PORTS
-
-
-def choose_account(wanted: str, accounts: list[str]) -> str:
-    """
-    Which of the gateway's accounts is ours; ``wanted`` is ``""`` when nobody said.
-
-    Raises:
-        NotConnectedError: it is not there, or there are several to choose from.
-    """
-    if wanted and wanted not in accounts:
-        raise NotConnectedError(
-            f"Account {wanted} is not behind this gateway, which has {', '.join(accounts)}; "
-            "correct IBKR_ACCOUNT."
-        )
-    if not wanted and len(accounts) > 1:
-        raise NotConnectedError(
-            f"The gateway has several accounts ({', '.join(accounts)}); name one in IBKR_ACCOUNT."
-        )
-    return wanted or accounts[0]
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +38,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         heartbeat_timeout_s: for its answer.
         escalate_after_s: without the broker, after which the log says so again.
         reconnect_first_s, reconnect_last_s: between attempts to connect, the least and the most.
+        ack_timeout_s: for the first word about an order; then it is unknown.
+        cancel_timeout_s: for the answer to a cancel or a change; then the broker is asked.
         restart_window_s: before and after the gateway's daily restart in which no order is sent.
     """
 
@@ -69,7 +52,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     escalate_after_s: tuple[float, ...] = ESCALATIONS
     reconnect_first_s: float = 2.0
     reconnect_last_s: float = 60.0
+    ack_timeout_s: float = 5.0
+    cancel_timeout_s: float = 10.0
     restart_window_s: float = 120.0
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """How long the broker has for its answers about an order."""
+        return Deadlines(timedelta(seconds=self.ack_timeout_s), timedelta(seconds=self.cancel_timeout_s))
 
 
 class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,8 +72,6 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         home: folder of the journal.
         max_messages_per_second: our budget; the broker closes the connection above 50.
         intent_ttl_s: seconds an intent stays valid when it does not say itself.
-        ack_timeout_s: seconds the broker has for its first word on an order; then it is unknown.
-        cancel_timeout_s: seconds it has for an answer to a cancel or a change; then it is asked.
         limits: risk limits of orders placed without an orchestrator; in ``of`` each by its own name,
             see ``toolkit.risk.limits.LIMITS``.
         restart_at: the gateway's daily restart, in its own zone; None: not known.
@@ -99,15 +87,8 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     intent_ttl_s: float
     limits: Mapping[str, Any]
     max_messages_per_second: float = 40.0
-    ack_timeout_s: float = 5.0
-    cancel_timeout_s: float = 10.0
     restart_at: datetime | None = None
     timing: Timing = Timing()
-
-    @property
-    def deadlines(self) -> Deadlines:
-        """How long the broker has for its answers."""
-        return Deadlines(timedelta(seconds=self.ack_timeout_s), timedelta(seconds=self.cancel_timeout_s))
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> ClientConfig:
@@ -151,8 +132,6 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             max_messages_per_second=float(config.get("max_messages_per_second", 40.0)),
             restart_at=settings.restart_at,
             timing=_timing(given),
-            ack_timeout_s=float(config.get("ack_timeout_s", 5.0)),
-            cancel_timeout_s=float(config.get("cancel_timeout_s", 10.0)),
         )
 
 

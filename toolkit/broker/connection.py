@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from toolkit.broker.client_config import ClientConfig, choose_account, is_paper
+from toolkit.broker.client_config import ClientConfig, is_paper
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
@@ -91,7 +91,7 @@ class BrokerConnection(ABC):
         watch.connecting()
         try:
             await session.connect(config.host, self.port, config.client_id, timeout)
-            self._open(choose_account(config.account, session.accounts))
+            self._open(_choose_account(config.account, session.accounts))
             await session.account_updates(self._account, config.timing.answer_timeout_s)
             if await watch.begin(session, trading=not config.read_only):
                 return self.ready
@@ -195,7 +195,6 @@ class BrokerConnection(ABC):
         Args:
             reason: why, one sentence for the log.
         """
-        log.warning("The broker is asked for everything again: %s", reason)
         there(self._watch).soon(reason)
 
     # --- starting up and stopping
@@ -219,8 +218,8 @@ class BrokerConnection(ABC):
             clock=self._clock,
             on_lost=self._lose,
             on_link=self._on_link,
-            reconcile=self.reconcile_soon,
-            patience=self.config.deadlines.cancel,
+            on_incident=self.reconcile_soon,
+            patience=self.config.timing.deadlines.cancel,
         )
         self._watch = Watch(
             inbox=self._inbox,
@@ -269,6 +268,19 @@ class BrokerConnection(ABC):
         session.requests.fail_all(reason)
         if session.connected and self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(session.close())
+
+
+def _choose_account(wanted: str, accounts: list[str]) -> str:
+    if wanted and wanted not in accounts:
+        raise NotConnectedError(
+            f"Account {wanted} is not behind this gateway, which has {', '.join(accounts)}; "
+            "correct IBKR_ACCOUNT."
+        )
+    if not wanted and len(accounts) > 1:
+        raise NotConnectedError(
+            f"The gateway has several accounts ({', '.join(accounts)}); name one in IBKR_ACCOUNT."
+        )
+    return wanted or accounts[0]
 
 
 def there(thing: T | None) -> T:

@@ -125,7 +125,11 @@ class IBKRExecClient(BrokerConnection):
         terms = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
         replace_id = f"replace-{uuid.uuid4().hex}"
         intent = {"intent_id": replace_id, "action": "REPLACE", "target_intent_id": state.intent_id, **terms}
-        return await self.place_order(intent) is not None
+        if await self.place_order(intent) is not None:
+            return True
+        denied = self.ledger.get(replace_id)
+        log.error("Order %s was not changed: %s", ibkr_order_id, denied.reason if denied else "")
+        return False
 
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
@@ -236,7 +240,7 @@ class IBKRExecClient(BrokerConnection):
             inbox=inbox,
             market=market,
             lines=inbox.lines,
-            deadlines=self.config.deadlines,
+            deadlines=self.config.timing.deadlines,
             reconcile=self.reconcile_soon,
             client_id=self.config.client_id,
             clock=self._clock,

@@ -17,7 +17,7 @@ from ib_async import Contract, Execution, Order
 from msgspec.structs import replace
 
 from toolkit.broker import codes, echo
-from toolkit.broker.codes import Action, Meaning
+from toolkit.broker.answers import answer, reads_only
 from toolkit.broker.incarnations import Incarnations
 from toolkit.broker.market import MarketBook
 from toolkit.broker.quotes import QuoteLines
@@ -25,18 +25,7 @@ from toolkit.broker.reconcile import PositionWatch
 from toolkit.broker.requests import FIRST_REQUEST_ID
 from toolkit.broker.session import CLIENT_ID_IN_USE, Session
 from toolkit.errors import JournalError
-from toolkit.orders.events import (
-    AnyEvent,
-    BrokerCancelled,
-    BrokerRejected,
-    CancelRefused,
-    Executed,
-    Lost,
-    Mismatched,
-    Noticed,
-    ReplaceRefused,
-    StatusReported,
-)
+from toolkit.orders.events import AnyEvent, Executed, Mismatched, StatusReported
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState, execution_root
 
@@ -59,7 +48,7 @@ class Inbox:
         clock: gives the time, UTC.
         on_lost: called with a sentence when the connection is gone or trading must stop.
         on_link: called with code and text of each message that is about no order and no question.
-        reconcile: called with a sentence when only a snapshot can tell what is true.
+        on_incident: called with a sentence when the broker should be asked what is true.
         patience: how long the broker may show an order's old terms after a change was sent.
 
     Attributes:
@@ -84,7 +73,7 @@ class Inbox:
         clock: Callable[[], datetime],
         on_lost: Callable[[str], None],
         on_link: Callable[[int, str], None],
-        reconcile: Callable[[str], None],
+        on_incident: Callable[[str], None],
         patience: timedelta,
     ) -> None:
         self._ledger = ledger
@@ -93,8 +82,9 @@ class Inbox:
         self._clock = clock
         self._on_lost = on_lost
         self._on_link = on_link
-        self._reconcile = reconcile
+        self._on_incident = on_incident
         self._patience = patience
+        self.reads_only = False
         self._asked_at: datetime | None = None
         """when the round of questions under way began, UTC; None between rounds"""
         self._seen: set[str] = set()
@@ -104,7 +94,6 @@ class Inbox:
         """execution roots that belong to none of our orders, as far as we know"""
         self.positions = PositionWatch()
         self.rows = 0
-        self.reads_only = False
         self.code_listeners: list[Callable[[int], None]] = []
         self.highest_order_id = 0
         self.decode_failures = 0
@@ -206,11 +195,16 @@ class Inbox:
                 log.warning("The gateway says about request %s: %s (code %s).", request_id, text, code)
             return
         state = None
-        if request_id > 0 and code not in codes.LINK:
+        if request_id > 0 and (code in codes.TABLE or code not in codes.LINK):
             state = self._ledger.by_order(self._client_id, request_id)
         if state is not None:
-            self.record(self._order_error(state, code, text))
-            return
+            fact, ask = answer(state, code, text, self._clock())
+            self.reads_only |= reads_only(fact)
+            self.record(fact)
+            if ask:
+                self._on_incident(f"The gateway says of intent {state.intent_id}: {text} (code {code}).")
+            if code not in codes.LINK:
+                return
         if code == REFUSED_WHEN_READ_ONLY and request_id < 0:
             self.session.requests.refuse(COMPLETED_ORDERS, code, text)
         self._on_link(code, text)
@@ -299,7 +293,7 @@ class Inbox:
         )
         log.critical("%s", reason)
         self._market.lock(state.con_id, DUPLICATE_LIVE, reason)
-        self._reconcile(reason)
+        self._on_incident(reason)
 
     def _mark_recovered(self, event: StatusReported) -> StatusReported:
         """Say so when an order that was sent before the questions is heard of in their answers."""
@@ -322,7 +316,7 @@ class Inbox:
             )
             log.critical("%s", reason)
             self._market.lock(state.con_id, OVERFILL, reason)
-            self._reconcile(reason)
+            self._on_incident(reason)
 
     def _quarantine(self, state: OrderState, what: str) -> None:
         log.critical(
@@ -330,29 +324,6 @@ class Inbox:
             state.intent_id,
             what,
         )
-
-    def _order_error(self, state: OrderState, code: int, text: str) -> AnyEvent:
-        intent_id, now = state.intent_id, self._clock()
-        meaning, ask = codes.verdict(code, _pending(state, code))
-        if ask:
-            self._reconcile(f"The gateway says about the order of intent {intent_id}: {text} (code {code}).")
-        match meaning:
-            case Meaning.REJECTED:
-                # The same number refuses malformed requests; only its text tells them apart (H28).
-                self.reads_only |= code == REFUSED_WHEN_READ_ONLY and "read-only" in text.lower()
-                return BrokerRejected(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.CANCELLED:
-                return BrokerCancelled(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.CANCEL_REFUSED:
-                return CancelRefused(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.REPLACE_REFUSED:
-                return ReplaceRefused(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.HELD:
-                return Noticed(intent_id=intent_id, at=now, code=code, text=text, why_held="locate")
-            case Meaning.NOTICE:
-                return Noticed(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.UNKNOWN:
-                return Lost(intent_id=intent_id, at=now, reason=f"{text} (code {code})")
 
     def _compare(self, order_id: int, order: Order) -> None:
         """Hold an order as the broker shows it against what was sent."""
@@ -368,19 +339,3 @@ class Inbox:
 
 def _signed(shares: Decimal, side: str) -> Decimal:
     return shares if side == "BOT" else -shares
-
-
-def _pending(state: OrderState, code: int) -> Action:
-    """The action that a message with this code answers, as far as anyone can tell."""
-    if state.acked_at is None or state.inactive_since is not None:
-        # Inactive is no answer yet: the reason comes before or after it (hazard H27).
-        place = not state.cancel_requested and state.change is None
-        if place:
-            return Action.PLACE
-    if state.cancel_requested and (
-        state.change is None or codes.verdict(code, Action.CANCEL).meaning is Meaning.CANCEL_REFUSED
-    ):
-        return Action.CANCEL
-    if state.change is not None:
-        return Action.REPLACE
-    return Action.NONE

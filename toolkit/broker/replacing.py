@@ -95,6 +95,8 @@ class Replacing:
     async def _replace(
         self, state: OrderState, intent: OrderIntent, checker: SimpleRiskChecker
     ) -> int | None:
+        if self._turned_away(state, intent):
+            return None
         target = await self._when_ready(state.intent_id, intent.target_intent_id)
         instrument, quote = await self._find(changed(target, intent, state.raw))
         await self._session.order_turn()

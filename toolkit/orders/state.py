@@ -154,6 +154,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         return meaning
 
     @property
+    def asked(self) -> OrderIntent | None:
+        """The intent as it came, whatever replaced its terms since."""
+        return self.original or self.intent
+
+    @property
     def quantity(self) -> Decimal:
         """Ordered quantity, in units of the contract; 0 when the intent could not be read."""
         return ZERO if self.intent is None else self.intent.quantity
@@ -175,7 +180,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def silent(self) -> bool:
         """Whether it was sent and the broker has not said a word about it yet."""
-        return self.sent_at is not None and not self.final and not (self.acked_at or self.broker_status)
+        return self.sent_at is not None and not (self.acked_at or self.broker_status or self.final)
 
     @property
     def avg_fill_price(self) -> Decimal:

@@ -171,6 +171,6 @@ def _verdict(checker: SimpleRiskChecker, raw: dict[str, Any]) -> tuple[Decision,
 
 
 def _same_order(known: OrderState, intent: OrderIntent | None, content: dict[str, Any]) -> bool:
-    if known.intent is None or intent is None:
+    if known.asked is None or intent is None:
         return known.raw == content
-    return (known.original or known.intent).terms == intent.terms
+    return known.asked.terms == intent.terms
