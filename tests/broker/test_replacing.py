@@ -132,6 +132,20 @@ def test_a_finished_order_and_one_on_its_way_out_are_not_changed(
     assert len(gateway.ledger.requests) == 1
 
 
+def test_an_order_that_the_broker_calls_filled_is_not_changed_though_its_executions_are_late(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        gateway.faults.add("delay", message="execDetails", seconds=0.5)
+        await client.place_order(builders.market_intent())
+        await once(client, lambda state: state.broker_status == "Filled")
+        assert await denied(client, quantity=200) == "TARGET_FINISHED"
+        assert (await settled(client)).filled_quantity == 100
+
+    trade(work)
+    assert len(gateway.ledger.requests) == 1
+
+
 @pytest.mark.parametrize("code", [110, 201, 2102, 329])
 def test_h15_a_refused_change_leaves_the_order_alive_on_its_old_terms(
     code: int, trade: Session, gateway: PaperGateway
