@@ -164,6 +164,19 @@ def test_h15_a_refused_change_leaves_the_order_alive_on_its_old_terms(
     trade(work)
 
 
+def test_h15_a_change_that_was_called_refused_is_in_force_when_the_broker_shows_it(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await working(client)
+        gateway.faults.add("error", message="placeOrder", code=110, text="No such change.", before=True)
+        await client.place_order(replace_intent(quantity=200))
+        state = await once(client, lambda state: state.quantity == 200)
+        assert (state.change, state.mismatch, state.open_quantity) == (None, "", 200)
+
+    trade(work)
+
+
 def test_h15_the_gateways_own_refusal_of_a_bad_price_does_not_hurt_the_order(trade: Session) -> None:
     async def work(client: IBKRExecClient) -> None:
         await working(client)
