@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from toolkit.broker.client_config import ClientConfig
 from toolkit.broker.link import (
     Effect,
     Link,
@@ -17,7 +18,8 @@ from toolkit.broker.link import (
     in_restart_window,
     reconnect_delay,
 )
-from toolkit.settings import time_of_day
+from toolkit.errors import ConfigError
+from toolkit.settings import Settings, time_of_day
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 UP = Link(socket=True)
@@ -127,3 +129,15 @@ def test_h4_a_restart_at_midnight_has_a_window_on_both_days() -> None:
     assert restart is not None
     for now in ("2026-01-05T23:59:30+00:00", "2026-01-06T00:00:30+00:00"):
         assert in_restart_window(datetime.fromisoformat(now), restart, timedelta(seconds=60))
+
+
+@pytest.mark.parametrize("text", ["25:00", "noon", "23:45 Nowhere/Zone", "23:45:00"])
+def test_a_restart_time_that_is_none_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"IBKR_RESTART_AT.*23:45 America/New_York"):
+        Settings.load(ibkr_restart_at=text)
+
+
+@pytest.mark.parametrize("changes", [{"settle_s": -1}, {"heartbeat_s": "often"}])
+def test_a_patience_that_is_none_is_refused_by_its_name(changes: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        ClientConfig.of(changes)

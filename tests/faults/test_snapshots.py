@@ -155,6 +155,24 @@ def test_h9_a_swallowed_fill_is_found_by_the_sweep(gateway: PaperGateway, loop_r
     run(loop_run, work)
 
 
+def test_h7_answers_from_before_an_outage_do_not_open_the_gate_after_it(
+    gateway: PaperGateway, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        async with trading(gateway, settle_s=0.3) as client:
+            rounds = client.health()["reconciliations"]
+            gateway.faults.add("delay", message="positionEnd", seconds=0.2)
+            client.reconcile_soon("a round that the outage interrupts")
+            await until(lambda: client.health()["reconciliations"] == rounds + 1)
+            gateway.faults.add("notice", code=1100)
+            gateway.faults.add("notice", code=1102)
+            await until(lambda: not client.ready)
+            await until(lambda: client.ready)
+            assert client.health()["reconciliations"] == rounds + 2
+
+    run(loop_run, work)
+
+
 def test_h30_requests_at_the_same_time_share_a_round_and_live_messages_are_not_lost(
     gateway: PaperGateway, loop_run: LoopRun
 ) -> None:

@@ -146,6 +146,8 @@ class Inbox:
                 state = None
         if state is None:
             return None
+        if order_ref == state.intent_id and (client_id, order_id) == (state.client_id, state.order_id):
+            return state.intent_id
         if con_id and state.con_id and con_id != state.con_id:
             self._quarantine(state, f"contract {con_id}, and ours has {state.con_id}")
             return None
@@ -218,8 +220,9 @@ class Inbox:
         if root in self._foreign:
             return
         self._foreign.add(root)
+        news = logging.WARNING if self.positions.begun else logging.INFO
         log.log(
-            logging.CRITICAL if execution.liquidation else logging.WARNING,
+            logging.CRITICAL if execution.liquidation else news,
             "%s: %s %s %s at %s in %s.",
             "The broker LIQUIDATED" if execution.liquidation else "A fill of another program or by hand",
             execution.side,

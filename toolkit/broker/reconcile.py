@@ -151,6 +151,11 @@ class PositionWatch:
             fills[root] = units
             self._traded[account, con_id] = now
 
+    @property
+    def begun(self) -> bool:
+        """Whether the positions were compared once, so that what is learnt from now on is news."""
+        return self._begun
+
     def compare(self, told: Mapping[tuple[str, int], Decimal], quiet_since: datetime) -> list[Break]:
         """
         Hold the broker's complete set of positions against what we expect.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -74,8 +75,8 @@ class Reconciler:
         self._on_lost = on_lost
         self._cancel_twins = cancel_twins
         self._asked = asyncio.Event()
-        self._reason = "start"
         self._not_before = 0.0
+        self._outages = 0
         self._settled = asyncio.Event()
         self._failed = asyncio.Event()
         self._broken: dict[tuple[str, int], Break] = {}
@@ -105,9 +106,10 @@ class Reconciler:
             after: seconds that the broker has to settle first.
             forget: what is known is void until the answers are complete (the broker was out of reach).
         """
-        self._reason = reason
+        log.info("The broker is asked what happened: %s", reason)
         self._not_before = max(self._not_before, asyncio.get_running_loop().time() + after)
         if forget:
+            self._outages += 1
             self._set(known=False, problem=reason)
         self._asked.set()
 
@@ -122,11 +124,9 @@ class Reconciler:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            full = True
-            try:
+            with suppress(TimeoutError):  # nobody asked: the periodic sweep
                 await asyncio.wait_for(self._asked.wait(), self._timing.sweep_s)
-            except TimeoutError:
-                full, self._reason = False, "the periodic sweep"
+            full = self._asked.is_set()
             await asyncio.sleep(max(0.0, self._not_before - loop.time()))
             self._asked.clear()
             try:
@@ -139,8 +139,8 @@ class Reconciler:
         """Rounds, further and further apart, until one is complete and leaves nothing in doubt."""
         loop = asyncio.get_running_loop()
         began, alarmed, retry = loop.time(), False, self._timing.settle_s
+        outages = self._outages
         doubted: frozenset[str] = frozenset()
-        log.debug("Asking the broker what happened: %s.", self._reason)
         while True:
             evidence = await self._round(full)
             if evidence.problem:
@@ -167,7 +167,9 @@ class Reconciler:
             doubted |= fresh
             full = full or bool(fresh)
             await asyncio.sleep(self._timing.settle_s)
-        self._set(known=True, problem="")
+        # After an outage meanwhile these answers are void; the round that it asked for follows.
+        if outages == self._outages:
+            self._set(known=True, problem="")
         await self._end_twins()
 
     async def _end_twins(self) -> None:

@@ -32,6 +32,7 @@ from toolkit.broker.market import MarketBook
 from toolkit.broker.reconciler import Reconciler
 from toolkit.broker.session import Session
 from toolkit.orders.ledger import OrderLedger
+from toolkit.orders.report import iso
 
 log = logging.getLogger(__name__)
 
@@ -215,15 +216,15 @@ class Watch:
         return in_restart_window(self._clock(), self._config.restart_at, width)
 
     def health(self) -> dict[str, Any]:
-        """The link as plain values."""
+        """The link as plain values, times in ISO 8601 UTC."""
         beat, reconciler = self._heartbeat, self._reconciler
         return {
             "socket": self.link.socket,
             "upstream": self.link.upstream,
             "epoch": self.epoch,
-            "down_since": self.link.down_since,
+            "down_since": iso(self.link.down_since),
             "broken_farms": sorted(self.link.broken_farms),
-            "last_round_trip": None if beat is None else beat.last,
+            "last_round_trip": None if beat is None else iso(beat.last),
             "clock_skew_s": None if beat is None else beat.skew,
             "reconciliations": self._rounds + (0 if reconciler is None else reconciler.rounds),
             "locked": self._market.locks(),

@@ -132,7 +132,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         """Where the order stands, worked out from the facts."""
         filled = self.filled_quantity
         # While a larger quantity may be in force already, the smaller one does not complete the order.
-        if filled and filled >= self._largest_asked:
+        if 0 < self._largest_asked <= filled:
             return OrderStatus.FILLED
         if self.denied is not None or (self.rejected is not None and not filled):
             return OrderStatus.REJECTED
