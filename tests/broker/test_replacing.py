@@ -132,6 +132,20 @@ def test_a_finished_order_and_one_on_its_way_out_are_not_changed(
     assert len(gateway.ledger.requests) == 1
 
 
+def test_an_order_that_the_broker_calls_filled_is_not_changed_though_its_executions_are_late(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        gateway.faults.add("delay", message="execDetails", seconds=0.5)
+        await client.place_order(builders.market_intent())
+        await once(client, lambda state: state.broker_status == "Filled")
+        assert await denied(client, quantity=200) == "TARGET_FINISHED"
+        assert (await settled(client)).filled_quantity == 100
+
+    trade(work)
+    assert len(gateway.ledger.requests) == 1
+
+
 @pytest.mark.parametrize("code", [110, 201, 2102, 329])
 def test_h15_a_refused_change_leaves_the_order_alive_on_its_old_terms(
     code: int, trade: Session, gateway: PaperGateway
@@ -146,6 +160,19 @@ def test_h15_a_refused_change_leaves_the_order_alive_on_its_old_terms(
         assert (state.intent, state.open_quantity) == (before.intent, 100)
         (told,) = [r for r in await reports(client) if r["reason_code"] == f"IB{code}"]
         assert (told["event"], told["status"], told["quantity"]) == ("Notice", "Submitted", 100)
+
+    trade(work)
+
+
+def test_h15_a_change_that_was_called_refused_is_in_force_when_the_broker_shows_it(
+    trade: Session, gateway: PaperGateway
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await working(client)
+        gateway.faults.add("error", message="placeOrder", code=110, text="No such change.", before=True)
+        await client.place_order(replace_intent(quantity=200))
+        state = await once(client, lambda state: state.quantity == 200)
+        assert (state.change, state.mismatch, state.open_quantity) == (None, "", 200)
 
     trade(work)
 

@@ -267,6 +267,15 @@ def test_the_broker_may_hold_an_order_at_any_size_that_was_approved(held):
     assert audit(history, told(history), [order], [], live=fold_all(history)) == []
 
 
+def test_a_change_that_came_too_late_is_no_second_order_but_a_repeat_without_one_is():
+    history = changed_to(200, approved=True)
+    first = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(100))
+    late = first._replace(quantity=Decimal(200))
+    assert audit(history, told(history), [first, late], []) == []
+    (breach,) = audit(history, told(history), [first, late, late], [])
+    assert (breach.invariant, breach.message) == (1, "3 orders reached the broker.")
+
+
 def test_a_size_that_nobody_approved_and_a_change_that_nobody_judged_are_found():
     history = changed_to(200, approved=True)
     order = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(300))

@@ -31,19 +31,20 @@ def compare(
     if intent is None or state.final:
         return None
     shown = _terms(order, intent)
-    if change is not None:
-        if shown == (change.quantity, change.limit_price, change.stop_price):
-            quantity, limit_price, stop_price = change.quantity, change.limit_price, change.stop_price
-            return Replaced(
-                intent_id=state.intent_id,
-                at=now,
-                quantity=quantity,
-                limit_price=limit_price,
-                stop_price=stop_price,
-            )
-        if shown == (intent.quantity, intent.limit_price, intent.stop_price) and now - change.at >= patience:
-            text = "The broker still shows the order on its old terms, so the change did not arrive."
-            return ReplaceRefused(intent_id=state.intent_id, at=now, code=0, text=text)
+    asked = change or state.refused_change
+    if asked is not None and shown == (asked.quantity, asked.limit_price, asked.stop_price):
+        quantity, limit_price, stop_price = shown
+        return Replaced(
+            intent_id=state.intent_id,
+            at=now,
+            quantity=quantity,
+            limit_price=limit_price,
+            stop_price=stop_price,
+        )
+    unchanged = shown == (intent.quantity, intent.limit_price, intent.stop_price)
+    if change is not None and unchanged and now - change.at >= patience:
+        text = "The broker still shows the order on its old terms, so the change did not arrive."
+        return ReplaceRefused(intent_id=state.intent_id, at=now, code=0, text=text)
     wrong = differences(intent, order)
     if not wrong:
         return None

@@ -165,8 +165,9 @@ class Replacing:
         target = self._ledger.get(target_id)
         if target is None or target.intent is None or target.intent.action != "NEW":
             raise IntentError(f"No order is known for intent {target_id}.", code="UNKNOWN_TARGET")
-        if target.final:
-            reason = f"The order of intent {target_id} is {target.status.value} already."
+        if target.final or target.broker_status == "Filled":  # whose executions are on their way
+            ended = target.status.value if target.final else target.broker_status
+            reason = f"The order of intent {target_id} is {ended} already."
             raise IntentError(reason, code="TARGET_FINISHED")
         if target.cancel_requested:
             raise IntentError(f"A cancel of intent {target_id} is pending.", code="CANCEL_PENDING")

@@ -86,9 +86,14 @@ def one_order_per_intent(case: Case) -> Iterator[Breach]:
     for intent_id, count in reserved.items():
         if count > 1:
             yield Breach(1, intent_id, f"{count} order ids were reserved for it.")
-    for intent_id, count in Counter(order.order_ref for order in case.orders or ()).items():
-        if count > 1:
-            yield Breach(1, intent_id, f"{count} orders reached the broker.")
+    changes = Counter(event.intent_id for event in case.events if isinstance(event, ReplaceRequested))
+    sent: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for order in case.orders or ():
+        sent[order.order_ref].append((order.client_id, order.order_id))
+    for intent_id, ids in sent.items():
+        # A change that meets a finished order arrives like a new one, under the old id, and is refused.
+        if len(set(ids)) > 1 or len(ids) > 1 + changes[intent_id]:
+            yield Breach(1, intent_id, f"{len(ids)} orders reached the broker.")
 
 
 def fills_are_the_brokers(case: Case) -> Iterator[Breach]:

@@ -95,14 +95,18 @@ def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
             terms = event.quantity, event.limit_price, event.stop_price
             change = Change(event.by, *terms, event.at)
             overdue = state.overdue - {"replace"}
-            return replace(state, change=change, replace_requested_at=event.at, overdue=overdue)
+            return replace(
+                state, change=change, refused_change=None, replace_requested_at=event.at, overdue=overdue
+            )
         case Replaced():
             return _change_terms(state, event.quantity, event.limit_price, event.stop_price)
         case ReplaceRefused():
             if state.change is None or state.status.final:
                 return state
             code = f"IB{event.code}" if event.code else "REPLACE_REFUSED"
-            return replace(state, change=None, reason=event.text, reason_code=code)
+            return replace(
+                state, change=None, refused_change=state.change, reason=event.text, reason_code=code
+            )
         case Mismatched():
             if state.mismatch == event.text:
                 return state

@@ -83,6 +83,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested_at: datetime | None = None
     change: Change | None = None
     """What was asked for and not answered yet; the terms in force are in ``intent``."""
+    refused_change: Change | None = None
+    """The last change if it was refused; should the broker show it all the same, it was approved."""
     replace_requested_at: datetime | None = None
     overdue: frozenset[str] = frozenset()
     """The actions whose answer is late, each told once; see ``Overdue``."""
