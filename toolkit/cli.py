@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from toolkit import operator_commands
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -217,6 +218,8 @@ def _table_command(name: str, text: str) -> None:
             _print(_frame(name, journal), form, SHOWN[name])
 
 
+main.add_command(operator_commands.resolve)
+main.add_command(operator_commands.reconcile)
 _table_command("orders", "Every order in the journal.")
 _table_command("fills", "Every execution in the journal, with its commission.")
 _table_command("reports", "Every execution report in the journal.")

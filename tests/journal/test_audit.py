@@ -17,6 +17,7 @@ from tests.journal.histories import HISTORIES, NOON, executed, order_history, ra
 from toolkit.journal.audit import Breach, BrokerExecution, BrokerOrder, audit
 from toolkit.orders import events
 from toolkit.orders.events import AnyEvent
+from toolkit.orders.intent import parse
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState
 
@@ -242,6 +243,47 @@ def test_a_lie_is_found_by_its_invariant_alone(story, lie, invariant, sentence):
     breaches = story.breaches()
     assert {breach.invariant for breach in breaches} == {invariant}
     assert any(sentence in breach.message for breach in breaches), breaches
+
+
+def changed_to(quantity: int, *, approved: bool) -> list[AnyEvent]:
+    """An order of 100 that was asked to become another size, and did, before it filled."""
+    before = order_history("a-1")
+    change = [
+        events.ReplaceRequested(intent_id="a-1", at=NOON, by="a-2", quantity=Decimal(quantity)),
+        events.Replaced(intent_id="a-1", at=NOON, quantity=Decimal(quantity)),
+    ]
+    raw = raw_intent("a-2")
+    verdict = [
+        events.Received(intent_id="a-2", at=NOON, raw=raw, intent=parse(raw, now=NOON)),
+        events.Accepted(intent_id="a-2", at=NOON),
+    ]
+    return [*before[:5], *(verdict if approved else ()), *change]
+
+
+@pytest.mark.parametrize("held", [100, 200])
+def test_the_broker_may_hold_an_order_at_any_size_that_was_approved(held):
+    history = changed_to(200, approved=True)
+    order = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(held))
+    assert audit(history, told(history), [order], [], live=fold_all(history)) == []
+
+
+def test_a_change_that_came_too_late_is_no_second_order_but_a_repeat_without_one_is():
+    history = changed_to(200, approved=True)
+    first = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(100))
+    late = first._replace(quantity=Decimal(200))
+    assert audit(history, told(history), [first, late], []) == []
+    (breach,) = audit(history, told(history), [first, late, late], [])
+    assert (breach.invariant, breach.message) == (1, "3 orders reached the broker.")
+
+
+def test_a_size_that_nobody_approved_and_a_change_that_nobody_judged_are_found():
+    history = changed_to(200, approved=True)
+    order = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(300))
+    (breach,) = audit(history, told(history), [order], [])
+    assert (breach.invariant, "approved was BUY 100 or 200 SPY" in breach.message) == (3, True)
+    history = changed_to(200, approved=False)
+    (breach,) = audit(history, told(history))
+    assert (breach.invariant, "its change by a-2" in breach.message) == (3, True)
 
 
 def test_a_breach_reads_as_one_line():

@@ -25,7 +25,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 from toolkit.journal.evidence import Breach, BrokerExecution, BrokerOrder, Case, gather
-from toolkit.orders.events import Accepted, AnyEvent, CommissionCharged, Denied, Received, Reserved, Sent
+from toolkit.orders.events import (
+    Accepted,
+    AnyEvent,
+    CommissionCharged,
+    Denied,
+    Received,
+    ReplaceRequested,
+    Reserved,
+    Sent,
+)
 from toolkit.orders.ledger import fold
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import OrderState, execution_root
@@ -77,9 +86,14 @@ def one_order_per_intent(case: Case) -> Iterator[Breach]:
     for intent_id, count in reserved.items():
         if count > 1:
             yield Breach(1, intent_id, f"{count} order ids were reserved for it.")
-    for intent_id, count in Counter(order.order_ref for order in case.orders or ()).items():
-        if count > 1:
-            yield Breach(1, intent_id, f"{count} orders reached the broker.")
+    changes = Counter(event.intent_id for event in case.events if isinstance(event, ReplaceRequested))
+    sent: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for order in case.orders or ():
+        sent[order.order_ref].append((order.client_id, order.order_id))
+    for intent_id, ids in sent.items():
+        # A change that meets a finished order arrives like a new one, under the old id, and is refused.
+        if len(set(ids)) > 1 or len(ids) > 1 + changes[intent_id]:
+            yield Breach(1, intent_id, f"{len(ids)} orders reached the broker.")
 
 
 def fills_are_the_brokers(case: Case) -> Iterator[Breach]:
@@ -112,9 +126,17 @@ def fills_are_the_brokers(case: Case) -> Iterator[Breach]:
 def orders_were_approved(case: Case) -> Iterator[Breach]:
     """I3, in the journal and at the broker."""
     approved: set[str] = set()
+    quantities: dict[str, set[Decimal]] = defaultdict(set)
     reserved: dict[str, set[tuple[int, int]]] = defaultdict(set)
     for event in case.events:
         match event:
+            case Received(intent=intent) if intent is not None:
+                quantities[event.intent_id].add(intent.quantity)
+            case ReplaceRequested():
+                quantities[event.intent_id].add(event.quantity)
+                if event.by not in approved:
+                    what = f"its change by {event.by} was requested without approval."
+                    yield Breach(3, event.intent_id, what)
             case Accepted():
                 approved.add(event.intent_id)
             case Denied():
@@ -135,14 +157,16 @@ def orders_were_approved(case: Case) -> Iterator[Breach]:
             )
             continue
         intent = case.states[order.order_ref].intent
-        # An intent may name its contract by number alone.
-        asked = None if intent is None else (intent.direction, intent.quantity, intent.symbol or order.symbol)
-        if asked != (order.side, order.quantity, order.symbol):
+        # An intent may name its contract by number alone; the broker's quantity may be any approved one.
+        held = order.quantity in quantities[order.order_ref]
+        asked = None if intent is None else (intent.direction, intent.symbol or order.symbol)
+        if asked != (order.side, order.symbol) or not held:
+            terms = " or ".join(f"{quantity:f}" for quantity in sorted(quantities[order.order_ref]))
             yield Breach(
                 3,
                 order.order_ref,
                 f"the broker has {order.side} {order.quantity} {order.symbol}, approved was "
-                f"{'nothing readable' if asked is None else ' '.join(map(str, asked))}.",
+                f"{'nothing readable' if asked is None else f'{asked[0]} {terms} {asked[1]}'}.",
             )
 
 
@@ -151,7 +175,7 @@ def final_orders_stay(case: Case) -> Iterator[Breach]:
     for intent_id, reports in case.reports.items():
         for before, after in pairwise(reports):
             moved = after["status"] != before["status"]
-            if before["final"] and moved and after["event"] not in _FILLS:
+            if before["final"] and moved and after["event"] not in _REVIVALS:
                 yield Breach(
                     5,
                     intent_id,
@@ -287,6 +311,8 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Breach]], ...]] = (
 )
 
 _FILLS = frozenset({"Fill", "PartialFill", "Correction"})
+_REVIVALS = _FILLS | {"Recovered"}
+"""What may follow a final report; ``Recovered`` when the broker overrules how a person settled an order."""
 _Terms = tuple[str, int | float, int | float]
 """Side, shares and price of an execution, as a report carries them."""
 
