@@ -11,6 +11,7 @@ from tests.builders import (
     cancelled,
     executed,
     intent,
+    lost,
     order,
     placed,
     raw_intent,
@@ -84,6 +85,18 @@ def test_the_brokers_word_filled_settles_a_change_whose_echo_was_lost():
     assert working(replace_requested(200), executed(100), status("Filled", 100)).status is OrderStatus.FILLED
     larger = working(replace_requested(200), executed(200), status("Filled", 200))
     assert (larger.quantity, larger.status) == (200, OrderStatus.FILLED)
+
+
+def test_the_word_filled_alone_settles_a_change_once_the_executions_are_there():
+    """A completed order carries no trustworthy quantity (hazard H32)."""
+    state = working(replace_requested(200), executed(100), status("Filled"))
+    assert (state.status, state.change) == (OrderStatus.FILLED, None)
+    assert working(replace_requested(200), executed(60), status("Filled")).open_quantity == 140
+
+
+def test_the_word_filled_without_a_quantity_does_not_find_a_lost_order():
+    assert order(lost(), status("Filled")).status is OrderStatus.UNKNOWN
+    assert order(lost(), status("Filled", 100)).status is OrderStatus.SUBMITTED
 
 
 def test_a_finished_order_keeps_its_terms_whatever_comes_late():

@@ -30,6 +30,10 @@ UNSET: Final = 1.7976931348623157e308
 _LIQUIDITY: Final = {1: "add", 2: "remove", 3: "routed"}
 
 
+_ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
+"""What a completed order may be called."""
+
+
 class Broker(Protocol):
     """Who hears the callbacks: the execution client."""
 
@@ -165,7 +169,7 @@ class IBKRExecutionWrapper:
     def completedOrder(self, contract: Contract, order: Order, orderState: BrokerOrderState) -> None:
         """A finished order of the day; it has neither order id nor trustworthy quantities."""
         intent_id = self._broker.intent_of(None, 0, order.permId, order.orderRef)
-        if intent_id is not None and orderState.status in ("Cancelled", "ApiCancelled", "Inactive"):
+        if intent_id is not None and orderState.status in _ENDED:
             self._broker.record(
                 StatusReported(
                     intent_id=intent_id, at=self._clock(), word=orderState.status, perm_id=order.permId

@@ -170,7 +170,8 @@ class Inbox:
         """
         self.rows += 1
         if isinstance(event, StatusReported):
-            self._seen.add(event.intent_id)
+            if event.filled or event.word != "Filled":  # without its fills it is not found (hazard H32)
+                self._seen.add(event.intent_id)
             self._note_incarnation(event)
             event = self._mark_recovered(event)
         event = self._incarnations.tempered(event)

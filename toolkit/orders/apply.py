@@ -199,14 +199,16 @@ def _report_status(state: OrderState, event: StatusReported) -> OrderState:
             changes["overdue"] = state.overdue - {"inactive"}
         if event.word in CANCEL_WORDS:
             changes["cancel_confirmed"] = True
-        if state.lost and event.word in WORDS:
+        # A completed order is called filled without a quantity: that finds none of its fills (hazard H32).
+        if state.lost and event.word in WORDS and (event.filled or event.word != "Filled"):
             changes["lost"] = ""
         meaning = WORDS.get(event.word, OrderStatus.PENDING_SUBMIT)
         if state.acked_at is None and (held or meaning not in _NO_ANSWER):
             changes["acked_at"] = event.at
     state = replace(state, **changes) if changes else state
-    if event.word == "Filled" and event.filled and state.change is not None:
-        return _settle_change(state, state.change, event.filled)
+    filled = max(event.filled, state.filled_quantity)
+    if event.word == "Filled" and state.change is not None and filled >= state.quantity:
+        return _settle_change(state, state.change, filled)
     return state
 
 
