@@ -15,16 +15,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from toolkit.broker.client_config import ClientConfig, is_paper
+from toolkit.broker.control_files import whoami
+from toolkit.broker.controls import Controls
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
-from toolkit.broker.placement import Placement, Refusal
+from toolkit.broker.placement import Placement
 from toolkit.broker.quotes import QuoteLines
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
 from toolkit.errors import JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Quote
+from toolkit.orders.controls import Swept
 from toolkit.orders.events import AnyEvent, Lost
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger, Report
@@ -73,6 +76,7 @@ class IBKRExecClient:
         self._inbox: Inbox | None = None
         self._session: Session | None = None
         self._placement: Placement | None = None
+        self._controls: Controls | None = None
         self._ready = asyncio.Event()
         self._reports: deque[Report] = deque(maxlen=KEPT_REPORTS)
         self._closing: asyncio.Task[None] | None = None
@@ -103,6 +107,7 @@ class IBKRExecClient:
             await session.connect(config.host, config.port, config.client_id, timeout)
             self._open(self._choose_account(session.accounts))
             await self._take_snapshot()
+            await self.controls.use_limits(self.risk_checker, whoami(), "start")
         except JournalError:
             await self.disconnect_async()
             raise
@@ -113,6 +118,7 @@ class IBKRExecClient:
             return False
         self.last_error = ""
         self._ready.set()
+        self.controls.connected(_there(self._placement), session, lambda: self.ready)
         return True
 
     async def disconnect_async(self) -> None:
@@ -120,6 +126,8 @@ class IBKRExecClient:
         await self._close_session()
         if self._placement is not None:
             await self._placement.finish()
+        if self._controls is not None:
+            await self._controls.close()
         if self._journal is not None:
             journal, self._journal = self._journal, None
             journal.close()
@@ -147,6 +155,11 @@ class IBKRExecClient:
     def gate(self) -> Gate:
         """Where intents are received and judged; NotConnectedError before a connection."""
         return _there(self._placement).gate
+
+    @property
+    def controls(self) -> Controls:
+        """Kill switch, arming and limits; NotConnectedError before the first connection."""
+        return _there(self._controls)
 
     @property
     def inbox(self) -> Inbox:
@@ -180,6 +193,7 @@ class IBKRExecClient:
         self, raw: Mapping[str, Any], checker: SimpleRiskChecker, source: str = "python"
     ) -> int | None:
         """As ``place_order``, judged by ``checker``; a CANCEL intent returns its target's order id."""
+        await self.controls.use_limits(checker, whoami(), "first use")
         return await _there(self._placement).take(raw, checker, source)
 
     async def cancel_order(self, ibkr_order_id: int) -> bool:
@@ -198,6 +212,16 @@ class IBKRExecClient:
     async def cancel_intent(self, intent_id: str, by: str = "python") -> bool:
         """As ``cancel_order``, by intent id; an order that was not sent yet is cancelled at once."""
         return await _there(self._placement).cancel(intent_id, by)
+
+    async def kill(self, reason: str = "", by: str = "python") -> Swept | None:
+        """
+        Close intake at once, cancel our working orders one by one, and see each of them end (hazard H44).
+
+        Returns:
+            What is left, see ``Swept``; None while there is no connection to cancel through.
+        """
+        await self.controls.order("kill", by, reason)
+        return await self.controls.swept()
 
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
@@ -237,7 +261,8 @@ class IBKRExecClient:
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,
-            "read_only": self._refusal() is not None,
+            "read_only": self._controls is None or self._controls.refusal() is not None,
+            "control": "" if self._controls is None else self._controls.standing.told,
             "server_version": 0 if session is None else session.server_version,
             "decode_failures": 0 if inbox is None else inbox.decode_failures,
             "foreign_fills": 0 if inbox is None else inbox.foreign_fills,
@@ -270,6 +295,8 @@ class IBKRExecClient:
             clock=self._clock,
             on_lost=self._lose,
         )
+        self._controls = Controls(self._journal, self._ledger, self._market, self.config, self._clock)
+        self._controls.watch()
         return self._inbox
 
     async def _close_session(self) -> None:
@@ -315,22 +342,9 @@ class IBKRExecClient:
             lines=inbox.lines,
             client_id=self.config.client_id,
             clock=self._clock,
-            refusal=self._refusal,
+            refusal=self.controls.refusal,
         )
         self.risk_checker.bind(market)
-
-    def _refusal(self) -> Refusal | None:
-        """Why no order may be placed on this connection at all, None when orders may."""
-        if self.config.read_only:
-            return Refusal("READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account.")
-        if not self.ready:
-            return Refusal("NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
-        if not self.paper:
-            return Refusal(
-                "NOT_ARMED",
-                f"Account {self._account} on port {self.config.port} is live, and live trading is not armed.",
-            )
-        return None
 
     async def _take_snapshot(self) -> None:
         """

@@ -53,7 +53,8 @@ class Placement:
         session, inbox, market, lines: the connection and what it tells.
         client_id: who we are at the gateway.
         clock: gives the time, UTC.
-        refusal: why no order may be placed at all, None when orders may.
+        refusal: why an order may not be placed as things stand, None when it may; its contract is None
+            while it is not resolved.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Placement:
         lines: QuoteLines,
         client_id: int,
         clock: Callable[[], datetime],
-        refusal: Callable[[], Refusal | None],
+        refusal: Callable[[OrderState, Instrument | None], Refusal | None],
     ) -> None:
         self._ledger = ledger
         self._journal = journal
@@ -133,7 +134,7 @@ class Placement:
         assert intent is not None
         if intent.action == "CANCEL":
             return await self._cancel_target(state)
-        if self._turned_away(state, intent):
+        if self._turned_away(state, intent, None):
             return None
         try:
             instrument = await self._resolve(intent)
@@ -152,9 +153,9 @@ class Placement:
             state = self.gate.decide(state, checker, instrument, quote)
         return None if state.final else await self._transmit(state, intent, instrument)
 
-    def _turned_away(self, state: OrderState, intent: OrderIntent) -> bool:
+    def _turned_away(self, state: OrderState, intent: OrderIntent, instrument: Instrument | None) -> bool:
         """Deny what may not be placed now, whatever risk would say; whether it was denied."""
-        refusal = self._refusal()
+        refusal = self._refusal(state, instrument)
         if refusal is not None:
             self.gate.deny(state, *refusal)
         elif self.gate.stale(intent):
@@ -195,7 +196,7 @@ class Placement:
         await self._session.order_turn()
         # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
         state = self._ledger.get(state.intent_id) or state
-        if state.final or self._turned_away(state, intent):
+        if state.final or self._turned_away(state, intent, instrument):
             return None
         order_id = self.next_order_id
         self._lowest_free_id = order_id + 1
@@ -211,6 +212,9 @@ class Placement:
         )
         await self._journal.durable(self._journal.last_seq)
         journaled_at = self._clock()
+        # The disk may have been slow: whoever pressed the kill switch meanwhile must not see it leave.
+        if self._turned_away(state, intent, instrument):
+            return None
         try:
             self._session.place(
                 order_id,

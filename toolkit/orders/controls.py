@@ -7,6 +7,7 @@ exactly one fact, also when it is refused. Standing is a fold of the facts.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -238,6 +239,11 @@ def decide(
             max_notional=command.max_notional,
         )
     return StateSet(at=now, by=by, reason=reason, command=key, state=TARGETS[command.action])
+
+
+def new_command(action: str, by: str, reason: str, at: datetime, **terms: Any) -> Command:
+    """A command under an id of its own; ``terms`` are more of its fields."""
+    return Command(action=action, by=by, reason=reason, at=at, id=uuid.uuid4().hex[:12], **terms)
 
 
 def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command:  # noqa: A002 - the field's name

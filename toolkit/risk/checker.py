@@ -35,7 +35,8 @@ class SimpleRiskChecker:
     Attributes:
         config: every limit, as given or by default.
         limits: the same, read and checked.
-        limits_hash: a short fingerprint of the limits in force, stamped on every report.
+        limits_in_force: what is enforced, by name, as plain text and lists; for the journal.
+        limits_hash: a short fingerprint of it, stamped on every report.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -47,7 +48,8 @@ class SimpleRiskChecker:
         self._book: Book | None = None
         self._checks = in_force(self.limits, bound=False)
         self._alone = Context(limits=self.limits)
-        self.limits_hash = _fingerprint(self.limits)
+        self.limits_in_force = _plain(self.limits)
+        self.limits_hash = _fingerprint(self.limits_in_force)
 
     def bind(self, book: Book) -> None:
         """Measure against this book from now on; asked before every order, so the same again is free."""
@@ -87,10 +89,13 @@ class SimpleRiskChecker:
         return [check(order, context) for check in self._checks]
 
 
-def _fingerprint(limits: Limits) -> str:
-    content = {
+def _plain(limits: Limits) -> dict[str, Any]:
+    return {
         **{name: f"{value.normalize():f}" for name, value in limits.numbers.items()},
         **{name: sorted(entries) for name, entries in limits.names.items()},
         **dict.fromkeys(limits.forbidden, "false"),
     }
+
+
+def _fingerprint(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:12]

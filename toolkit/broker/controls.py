@@ -1,0 +1,338 @@
+"""
+The one door for the operators' commands: decide, journal, act. And what is asked before every order.
+
+It belongs to the client's event loop. A kill is in force in memory before it is on disk, everything
+that loosens is on disk before it is in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from toolkit.broker.client_config import ClientConfig, is_paper
+from toolkit.broker.control_files import ControlFiles
+from toolkit.broker.placement import Placement, Refusal
+from toolkit.broker.session import Session
+from toolkit.broker.sweep import sweep
+from toolkit.errors import ControlError, JournalError, NotConnectedError
+from toolkit.journal.sqlite import SqliteJournal
+from toolkit.orders.contract import Instrument
+from toolkit.orders.controls import (
+    AnyFact,
+    Command,
+    CommandRefused,
+    ControlState,
+    LimitsSet,
+    Standing,
+    StateSet,
+    Swept,
+    apply,
+    decide,
+    fold,
+    new_command,
+)
+from toolkit.orders.events import AnyEvent, Sent
+from toolkit.orders.ledger import OrderLedger, Report
+from toolkit.orders.state import OrderState
+from toolkit.risk.authority import not_armed, notional, only_reduces, within_arming
+from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.exposure import Book
+
+log = logging.getLogger(__name__)
+
+LOOK: Final = 0.05
+"""Seconds between two looks for an operator's files; the gate itself looks for ``KILL`` at every order."""
+
+
+class Controls:
+    """
+    Kill switch, arming and limits of one journal.
+
+    Args:
+        journal, ledger, book: what is remembered, our orders, account and positions.
+        config: which account, port and client id; where operators leave files.
+        clock: gives the time, UTC.
+
+    Attributes:
+        standing: what is in force.
+    """
+
+    def __init__(
+        self,
+        journal: SqliteJournal,
+        ledger: OrderLedger,
+        book: Book,
+        config: ClientConfig,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.standing: Standing = fold(journal.controls())
+        self._journal = journal
+        self._ledger = ledger
+        self._book = book
+        self._config = config
+        self._clock = clock
+        self._files = ControlFiles(config.home)
+        self._placement: Placement | None = None
+        self._session: Session | None = None
+        self._ready: Callable[[], bool] = lambda: False
+        self._limits_seen = {self.standing.limits_hash}
+        self._spent = Decimal(0)
+        """Money of the orders sent since live trading was armed, in account currency."""
+        self._sweeping: asyncio.Task[Swept] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        for state in ledger:
+            self._spend(state)
+        ledger.listeners.append(self._on_event)
+
+    # --- commands --------------------------------------------------------------------------------
+
+    async def order(self, action: str, by: str, reason: str, **terms: Any) -> None:
+        """
+        Give a command now, in this process, and see it obeyed; ``terms`` are more fields of ``Command``.
+
+        Raises:
+            ControlError: it was not obeyed; says why.
+            JournalError: as ``obey``.
+        """
+        fact = await self.obey(new_command(action, by, reason, self._clock(), **terms))
+        if isinstance(fact, CommandRefused):
+            raise ControlError(fact.why)
+
+    async def obey(self, command: Command) -> AnyFact:
+        """
+        Decide a command, once, and act on it; what it became is durable when this returns.
+
+        A kill starts to cancel our orders and does not wait for that: see ``swept``.
+
+        Returns:
+            The fact that it became, ``CommandRefused`` with a sentence when it was not obeyed.
+
+        Raises:
+            JournalError: it could not be remembered; a kill is in force all the same.
+        """
+        fact: AnyFact = decide(self.standing, command, self._clock())
+        if isinstance(fact, StateSet) and command.account not in ("", self._account):
+            fact = self._refuse(command, f"It is for account {command.account}, not for {self._account}.")
+        if isinstance(fact, StateSet) and fact.state is ControlState.ACTIVE:
+            problem = self._files.lift(command)
+            fact = self._refuse(command, problem) if problem else fact
+        if isinstance(fact, StateSet) and fact.state is ControlState.KILLED:
+            await self._kill(command, fact)
+        else:
+            await self._remember(fact)
+        level = logging.WARNING if isinstance(fact, CommandRefused) else logging.CRITICAL
+        said = fact.why if isinstance(fact, CommandRefused) else self.standing.told
+        log.log(level, "%s by %s (%s): %s", command.action, command.by, command.reason or "no reason", said)
+        return fact
+
+    async def swept(self) -> Swept | None:
+        """What the latest kill left behind, once it is known; None when there was none."""
+        if self._sweeping is not None:
+            return await asyncio.shield(self._sweeping)
+        return self.standing.swept
+
+    async def use_limits(self, checker: SimpleRiskChecker, by: str, reason: str, command: str = "") -> None:
+        """Journal the limits that a checker enforces, when this process has not done so for them yet."""
+        if checker.limits_hash in self._limits_seen and not command:
+            return
+        self._limits_seen.add(checker.limits_hash)
+        new, old = checker.limits_in_force, self.standing.limits
+        changed = {name: old.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
+        await self._remember(
+            LimitsSet(
+                at=self._clock(),
+                by=by,
+                reason=reason,
+                command=command,
+                limits_hash=checker.limits_hash,
+                limits=new,
+                changed=changed if self.standing.limits_hash else {},
+            )
+        )
+
+    # --- what is asked before every order ----------------------------------------------------------
+
+    def refusal(
+        self, state: OrderState | None = None, instrument: Instrument | None = None
+    ) -> Refusal | None:
+        """
+        Why an order may not be sent as things stand, None when it may.
+
+        Args:
+            state: the order; None: whether any order may.
+            instrument: its contract; None while it is not resolved.
+        """
+        if self._files.killed:
+            return Refusal("KILLED", f"The kill switch is pressed: {self._files.kill_file} exists.")
+        if self.standing.state in (ControlState.KILLED, ControlState.HALTED):
+            told = f"Trading is {self.standing.told}; `toolkit resume` ends that."
+            return Refusal(self.standing.state.value, told)
+        if self._config.read_only:
+            return Refusal("READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account.")
+        if not self._ready():
+            return Refusal("NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
+        account = (state.intent.account if state is not None and state.intent else "") or self._account
+        if not is_paper(account, self._config.port):
+            refusal = self._unarmed(account, state, instrument)
+            if refusal is not None:
+                return refusal
+        if self.standing.state is ControlState.REDUCE_ONLY and state is not None and instrument is not None:
+            assert state.intent is not None
+            verdict = only_reduces(state.intent, instrument, self._book)
+            return None if verdict.passed else Refusal(verdict.code, verdict.message)
+        return None
+
+    def _unarmed(
+        self, account: str, state: OrderState | None, instrument: Instrument | None
+    ) -> Refusal | None:
+        """Why an order may not go to a live account, None when it may."""
+        token, accounts = self.standing.token, () if self._session is None else self._session.accounts
+        problem = not_armed(token, account, self._config.port, accounts, self._clock())
+        if problem is not None:
+            return Refusal("NOT_ARMED", problem)
+        if self._config.read_only is None:
+            return Refusal(
+                "READ_ONLY",
+                "IBKR_READ_ONLY is not set, which means read-only on a live account; set it to false.",
+            )
+        if token is None or state is None or instrument is None or state.accepted_at is None:
+            return None
+        verdict = within_arming(token, self._spent, state, instrument, self._book)
+        return None if verdict.passed else Refusal(verdict.code, verdict.message)
+
+    # --- the connection ------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Look for operators' files from now on."""
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().create_task(self._watch())
+
+    def connected(self, placement: Placement, session: Session, ready: Callable[[], bool]) -> None:
+        """
+        There is a connection and its orders are known: a kill goes on where it could not before.
+
+        Args:
+            placement: cancels on it.
+            session: it.
+            ready: whether orders may be placed on it, now and later.
+        """
+        self._placement, self._session, self._ready = placement, session, ready
+        if self.standing.state is ControlState.KILLED:
+            self._start_sweep()
+
+    async def close(self) -> None:
+        """Stop looking and sweeping; what is in force stays."""
+        tasks = [task for task in (self._watching, self._sweeping) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._watching = self._sweeping = None
+        with contextlib.suppress(ValueError):
+            self._ledger.listeners.remove(self._on_event)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    async def _kill(self, command: Command, fact: StateSet) -> None:
+        self.standing = apply(self.standing, fact)
+        self._start_sweep()
+        try:
+            await asyncio.wrap_future(self._journal.append_control(fact))
+        except JournalError:
+            # The next start must know, and there is no journal to tell it.
+            self._files.leave(command)
+            raise
+
+    async def _remember(self, fact: AnyFact) -> None:
+        await asyncio.wrap_future(self._journal.append_control(fact))
+        self.standing = apply(self.standing, fact)
+        if self.standing.token is fact:
+            self._spent = Decimal(0)
+
+    @property
+    def _account(self) -> str:
+        return self._book.account or self._config.account
+
+    def _refuse(self, command: Command, why: str) -> CommandRefused:
+        return CommandRefused(
+            at=self._clock(),
+            by=command.by,
+            reason=command.reason,
+            command=command.id,
+            action=command.action,
+            why=why,
+        )
+
+    def _start_sweep(self) -> None:
+        if self._placement is not None and (self._sweeping is None or self._sweeping.done()):
+            self._sweeping = asyncio.get_running_loop().create_task(self._sweep(self._placement))
+            self._sweeping.add_done_callback(_tell_failure)
+
+    async def _sweep(self, placement: Placement) -> Swept:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+
+        async def cancel(intent_id: str) -> bool:
+            try:
+                return await placement.cancel(intent_id, by="kill")
+            except NotConnectedError:
+                return False
+
+        done = await sweep(
+            self._ledger,
+            self._config.client_id,
+            cancel,
+            lambda: self._session is not None and self._session.connected,
+            clock,
+        )
+        swept = Swept(
+            at=self._clock(),
+            by=self.standing.by,
+            orders=done.orders,
+            leftovers=done.leftovers,
+            seconds=None if done.last_cancel is None else round(done.last_cancel - began, 3),
+        )
+        for intent_id, why in done.leftovers.items():
+            log.critical("The kill left the order of %s: %s.", intent_id, why)
+        await self._remember(swept)
+        return swept
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except JournalError as error:
+                log.critical("An operator's command could not be remembered: %s", error)
+                return
+            await asyncio.sleep(LOOK)
+
+    async def _look(self) -> None:
+        kill = self._files.kill()
+        unheard = kill is not None and kill.id not in self.standing.commands
+        if kill is not None and (unheard or self.standing.state is not ControlState.KILLED):
+            await self.obey(kill)
+        for path, command in self._files.requests():
+            if command is None:
+                log.error("%s holds no command; it is removed.", path)
+            elif command.id not in self.standing.commands:
+                await self.obey(command)
+            path.unlink(missing_ok=True)
+
+    def _on_event(self, event: AnyEvent, state: OrderState, _report: Report | None) -> None:
+        if isinstance(event, Sent):
+            self._spend(state)
+
+    def _spend(self, state: OrderState) -> None:
+        token = self.standing.token
+        if token is not None and state.sent_at is not None and state.sent_at >= token.at:
+            self._spent += notional(state) or Decimal(0)
+
+
+def _tell_failure(sweeping: asyncio.Task[Swept]) -> None:
+    if not sweeping.cancelled() and sweeping.exception() is not None:
+        log.critical("The kill could not end its work; cancel in TWS.", exc_info=sweeping.exception())
