@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from toolkit import control_commands
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -204,6 +205,10 @@ def cancel(intent_id: str) -> None:
     key = (state.intent.strategy_id if state.intent else "") or intent_id
     send_all(settings, INTENTS, [(key, msgspec.json.encode(message))])
     click.echo(f"Cancel of {intent_id} requested; its reports will say what came of it.")
+
+
+for _command in control_commands.COMMANDS:
+    main.add_command(_command)
 
 
 def _table_command(name: str, text: str) -> None:

@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from toolkit.app.control_intake import ControlIntake
 from toolkit.app.metrics import Metrics
 from toolkit.app.order_orchestrator import OrderOrchestrator
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.bus import choose
 from toolkit.errors import NotConnectedError, ToolkitError
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.settings import Settings
@@ -154,6 +156,7 @@ class Engine:
         self.orchestrator = OrderOrchestrator(consumer, producer, self.client, checker)
         self.metrics = Metrics(self.client)
         keeper = asyncio.create_task(self._stay_connected())
+        commands = await self._hear_commands(producer)
         try:
             await self.orchestrator.start()
             if not self._started.done():
@@ -168,8 +171,19 @@ class Engine:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+            if commands is not None:
+                await commands.stop()
             await self.orchestrator.stop()
             self.metrics.close()
+
+    async def _hear_commands(self, producer: Any) -> ControlIntake | None:
+        """Listen to operators before the first intent is taken; None without a bus."""
+        if self._bus is None:
+            return None
+        consumer = await asyncio.to_thread(choose.control_consumer, self.settings)
+        commands = ControlIntake(consumer, producer, self.client, self.orchestrator.fail)
+        commands.start()
+        return commands
 
     async def _stay_connected(self) -> None:
         """Connect again, on the same client id, whenever the connection is lost (hazard H24)."""

@@ -76,7 +76,7 @@ class OrderOrchestrator:
         for state in [state for state in ledger if state.undecided]:
             await self.process_order_intent(state.raw, source=state.source)
         if self._consumer is not None:
-            self._intake = Intake(self._consumer, self._on_record, self._on_intake_failure)
+            self._intake = Intake(self._consumer, self._on_record, self.fail)
             self._intake.start()
 
     async def stop(self) -> None:
@@ -161,6 +161,7 @@ class OrderOrchestrator:
         if report is not None and self._publisher is not None:
             self._publisher.wake()
 
-    def _on_intake_failure(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Stop for a reason that is not ours to mend; ``wait_stopped`` returns."""
         self.failure = error
         self._stopped.set()

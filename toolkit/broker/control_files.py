@@ -10,9 +10,10 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -121,6 +122,11 @@ def _command(path: Path) -> Command | None:
         return msgspec.json.decode(path.read_bytes(), type=Command)
     except (msgspec.DecodeError, UnicodeDecodeError, OSError):
         return None
+
+
+def new_command(action: str, by: str, reason: str, at: datetime, **terms: Any) -> Command:
+    """A command under an id of its own; ``terms`` are more of its fields."""
+    return Command(action=action, by=by, reason=reason, at=at, id=uuid.uuid4().hex[:12], **terms)
 
 
 def whoami() -> str:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from toolkit.broker.client_config import ClientConfig, is_paper
-from toolkit.broker.control_files import ControlFiles
+from toolkit.broker.control_files import ControlFiles, new_command
 from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.session import Session
 from toolkit.broker.sweep import sweep
@@ -24,6 +24,7 @@ from toolkit.errors import ControlError, JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Instrument
 from toolkit.orders.controls import (
+    AccountCancelled,
     AnyFact,
     Command,
     CommandRefused,
@@ -35,7 +36,6 @@ from toolkit.orders.controls import (
     apply,
     decide,
     fold,
-    new_command,
 )
 from toolkit.orders.events import AnyEvent, Sent
 from toolkit.orders.ledger import OrderLedger, Report
@@ -117,7 +117,7 @@ class Controls:
             JournalError: it could not be remembered; a kill is in force all the same.
         """
         fact: AnyFact = decide(self.standing, command, self._clock())
-        if isinstance(fact, StateSet) and command.account not in ("", self._account):
+        if isinstance(fact, StateSet | AccountCancelled) and command.account not in ("", self._account):
             fact = self._refuse(command, f"It is for account {command.account}, not for {self._account}.")
         if isinstance(fact, StateSet) and fact.state is ControlState.ACTIVE:
             problem = self._files.lift(command)
@@ -126,6 +126,9 @@ class Controls:
             await self._kill(command, fact)
         else:
             await self._remember(fact)
+        if isinstance(fact, AccountCancelled):
+            assert self._session is not None  # the account matched, so a gateway has told it
+            await self._session.cancel_account()
         level = logging.WARNING if isinstance(fact, CommandRefused) else logging.CRITICAL
         said = fact.why if isinstance(fact, CommandRefused) else self.standing.told
         log.log(level, "%s by %s (%s): %s", command.action, command.by, command.reason or "no reason", said)

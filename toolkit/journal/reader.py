@@ -92,11 +92,13 @@ class JournalReader:
         if schema.version(self._database) < schema.CONTROLS_SINCE:
             return
         expected, at = 1, _EPOCH
-        for seq, after, body in self._rows("select seq, after, body from controls order by seq"):
+        # As a blob, because a torn row may hold anything.
+        query = "select seq, after, cast(body as blob) from controls order by seq"
+        for seq, after, body in self._rows(query):
             if seq != expected:
                 yield after, _unreadable(at, f"Row {expected} of the journal's controls is missing.")
             try:
-                fact = encoding.decode_control(body.encode(), seq)
+                fact = encoding.decode_control(body, seq)
             except JournalError as error:
                 fact = _unreadable(at, str(error))
             yield after, fact

@@ -7,7 +7,6 @@ exactly one fact, also when it is refused. Standing is a fold of the facts.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -56,11 +55,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     What an operator asks for.
 
     Attributes:
-        action: kill, halt, reduce-only, resume, arm, disarm or limits.
+        action: kill, halt, reduce-only, resume, arm, disarm or cancel-account.
         by: who, a person's or a program's name.
         at: when it was given, UTC.
         id: what it is known by, so that it is obeyed once and its fact can be found.
-        account: whom it concerns, ``""`` for every account; of ``arm`` the account to arm.
+        account: whom it concerns, ``""`` for every account; of ``arm`` and ``cancel-account`` the one meant.
         port: of ``arm``: the gateway's port.
         until: of ``arm``: when it ends, UTC.
         max_notional: of ``arm``: what orders may add up to, in account currency.
@@ -106,6 +105,12 @@ class Disarmed(Fact, frozen=True, kw_only=True):
     """Live orders may not go any more."""
 
 
+class AccountCancelled(Fact, frozen=True, kw_only=True):
+    """Every order of ``account`` was cancelled, of other programs and manual ones too (hazard H44)."""
+
+    account: str
+
+
 class LimitsSet(Fact, frozen=True, kw_only=True):
     """These risk limits are in force from now on; ``changed`` holds those that were others, as they were."""
 
@@ -140,7 +145,7 @@ class Unreadable(Fact, frozen=True, kw_only=True):
     """A row of the journal that cannot be read: never written, only found; ``reason`` says where."""
 
 
-AnyFact = StateSet | Armed | Disarmed | LimitsSet | CommandRefused | Swept | Unreadable
+AnyFact = StateSet | Armed | Disarmed | AccountCancelled | LimitsSet | CommandRefused | Swept | Unreadable
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +201,7 @@ def apply(standing: Standing, fact: AnyFact) -> Standing:
             return replace(standing, limits=fact.limits, limits_hash=fact.limits_hash)
         case Swept():
             return replace(standing, swept=fact)
-        case CommandRefused():
+        case CommandRefused() | AccountCancelled():
             return standing
         case _:
             assert_never(fact)
@@ -212,7 +217,7 @@ def fold(facts: Iterable[AnyFact]) -> Standing:
 
 def decide(
     standing: Standing, command: Command, now: datetime
-) -> StateSet | Armed | Disarmed | CommandRefused:
+) -> StateSet | Armed | Disarmed | AccountCancelled | CommandRefused:
     """
     The fact that a command becomes.
 
@@ -225,6 +230,8 @@ def decide(
         return CommandRefused(at=now, by=by, reason=reason, command=key, action=command.action, why=why)
     if command.action == "disarm":
         return Disarmed(at=now, by=by, reason=reason, command=key)
+    if command.action == "cancel-account":
+        return AccountCancelled(at=now, by=by, reason=reason, command=key, account=command.account)
     if command.action == "arm":
         assert command.until is not None
         assert command.max_notional is not None
@@ -239,11 +246,6 @@ def decide(
             max_notional=command.max_notional,
         )
     return StateSet(at=now, by=by, reason=reason, command=key, state=TARGETS[command.action])
-
-
-def new_command(action: str, by: str, reason: str, at: datetime, **terms: Any) -> Command:
-    """A command under an id of its own; ``terms`` are more of its fields."""
-    return Command(action=action, by=by, reason=reason, at=at, id=uuid.uuid4().hex[:12], **terms)
 
 
 def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command:  # noqa: A002 - the field's name
@@ -305,6 +307,8 @@ def _objection(standing: Standing, command: Command, now: datetime) -> str:
             return ""
         case "arm":
             return _arming_objection(command, now) or _too_old(command, now)
+        case "cancel-account":
+            return _too_old(command, now) if command.account else "It needs the account."
         case "halt" | "reduce-only":
             if TARGETS[command.action].strictness < standing.state.strictness:
                 return f"The state is {standing.told}, which is stricter; resume first, by name."
@@ -332,6 +336,7 @@ def _arming_objection(command: Command, now: datetime) -> str:
         return "Arming needs the account and the port."
     if command.until is None or not now < command.until <= now + LONGEST_ARMING:
         return "Arming needs an end within the next 24 hours."
-    if command.max_notional is None or not command.max_notional > 0:
+    amount = command.max_notional
+    if amount is None or not (amount.is_finite() and amount > 0):
         return "Arming needs a max_notional above 0."
     return ""
