@@ -113,11 +113,12 @@ def gateway_control(options: tuple[str, ...]) -> None:
 @click.option("--host", help="Gateway to connect to [IBKR_HOST].")
 @click.option("--port", type=int, help="Its API port [IBKR_PORT].")
 @click.option("--client-id", type=int, help="Our id there [IBKR_CLIENT_ID].")
-def serve(host: str | None, port: int | None, client_id: int | None) -> None:
+@click.option("--limits", type=click.Path(path_type=Path), help="YAML file of risk limits [LIMITS_FILE].")
+def serve(host: str | None, port: int | None, client_id: int | None, limits: Path | None) -> None:
     """Run the order orchestrator as a service, until it is interrupted."""
     from toolkit.app.service import serve as run_service
 
-    run_service(_settings(ibkr_host=host, ibkr_port=port, ibkr_client_id=client_id))
+    run_service(_settings(ibkr_host=host, ibkr_port=port, ibkr_client_id=client_id, limits_file=limits))
 
 
 @main.command()

@@ -13,6 +13,7 @@ from toolkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from toolkit.app.operator import Outcome
+    from toolkit.settings import Settings
 
 LEFT_OVER = 1
 """Exit code when a kill left orders that may still trade."""
@@ -99,7 +100,67 @@ def disarm(by: str | None, reason: str) -> None:
     click.echo("DISARMED: live accounts receive nothing.")
 
 
-COMMANDS = (kill, resume, halt, reduce_only, arm, disarm)
+@click.group()
+def limits() -> None:
+    """Show or change the risk limits."""
+
+
+@limits.command()
+def show() -> None:
+    """Every limit with its unit and where it comes from, and what was last put in force."""
+    from toolkit.journal.reader import JournalReader
+    from toolkit.orders.controls import LimitsSet
+    from toolkit.risk.checker import SimpleRiskChecker
+    from toolkit.risk.limits import LIMITS
+
+    settings = _settings()
+    for limit in LIMITS:
+        value, source = settings.limits[limit.name], settings.source_of(limit.name)
+        click.echo(f"{limit.name:26} {_shown(value):>14} {limit.unit:17} {source}")
+    click.echo(f"hash {SimpleRiskChecker(settings.limits).limits_hash}, file {settings.limits_path}")
+    if not settings.journal_path.exists():
+        return
+    with JournalReader(settings.journal_path) as journal:
+        set_ = [fact for _, fact in journal.controls() if isinstance(fact, LimitsSet)]
+    if set_:
+        last = set_[-1]
+        when = f"{last.at:%Y-%m-%d %H:%M:%S} UTC"
+        click.echo(f"last put in force: {last.limits_hash}, {when} by {last.by} ({last.reason})")
+
+
+@limits.command("set")
+@click.argument("name")
+@click.argument("value")
+@_by
+@click.option("--reason", required=True, help="Why, for the journal.")
+def set_limit(name: str, value: str, by: str | None, reason: str) -> None:
+    """
+    Set one limit in the limits file, and in the service or notebook that runs.
+
+    VALUE is a number, true or false, a list separated by commas, or null for no limit.
+    """
+    import yaml
+
+    from toolkit import limits_file
+    from toolkit.risk.limits import LIMITS
+    from toolkit.settings import Settings
+
+    settings = _settings()
+    units = {limit.name: limit.unit for limit in LIMITS}
+    path = settings.limits_path
+    before = path.read_bytes() if path.exists() else None
+    values = {} if before is None else limits_file.read(path, units)
+    limits_file.write(path, {**values, name: yaml.safe_load(value)}, units)
+    try:
+        changed = Settings.load().limits[name]
+        _give("limits", by, reason, settings, limits={name: changed})
+    except BaseException:
+        path.unlink() if before is None else path.write_bytes(before)
+        raise
+    click.echo(f"{name} is {_shown(changed)} from now on, in {path} too.")
+
+
+COMMANDS = (kill, resume, halt, reduce_only, arm, disarm, limits)
 
 
 def read_until(text: str, now: datetime) -> datetime:
@@ -128,11 +189,18 @@ def read_until(text: str, now: datetime) -> datetime:
     return end
 
 
-def _give(action: str, by: str | None, reason: str, **terms: Any) -> Outcome:
+def _give(
+    action: str, by: str | None, reason: str, settings: Settings | None = None, **terms: Any
+) -> Outcome:
     from toolkit.app.operator import give
     from toolkit.broker.control_files import new_command, whoami
 
-    return give(_settings(), new_command(action, by or whoami(), reason, datetime.now(UTC), **terms))
+    command = new_command(action, by or whoami(), reason, datetime.now(UTC), **terms)
+    return give(settings or _settings(), command)
+
+
+def _shown(value: object) -> str:
+    return "none" if value in (None, "") else str(value)
 
 
 def _tell_swept(outcome: Outcome) -> bool:
@@ -149,7 +217,7 @@ def _tell_swept(outcome: Outcome) -> bool:
     return bool(swept.leftovers)
 
 
-def _settings() -> Any:
+def _settings() -> Settings:
     from toolkit.settings import Settings
 
     return Settings.load()

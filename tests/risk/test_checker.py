@@ -186,3 +186,23 @@ def test_no_subset_of_the_open_orders_can_lead_beyond_the_measured_exposure(
         signed = quantity if direction == "BUY" else -quantity
         reachable |= {p + signed for p in reachable}
     assert measured == max(abs(p) for p in reachable) * 500
+
+
+def test_a_changed_limit_is_in_force_at_once_and_the_others_stay() -> None:
+    checker = SimpleRiskChecker({"max_order_quantity": 100, "blocked_symbols": ["GME"]})
+    checker.bind(Desk())
+    before = checker.limits_hash
+    checker.change({"max_order_quantity": "50"})
+    assert codes(checker, quantity=60) == ["MAX_ORDER_QUANTITY"]
+    assert checker.max_order_quantity == "50"
+    assert checker.blocked_symbols == {"GME"}
+    assert checker.limits_hash != before
+
+
+@pytest.mark.parametrize("change", [{"max_order_quantity": "lots"}, {"max_ordr": 5}])
+def test_a_change_that_is_refused_changes_nothing(change: dict[str, Any]) -> None:
+    checker = SimpleRiskChecker({"max_order_quantity": 100})
+    before = checker.limits_hash
+    with pytest.raises(ConfigError):
+        checker.change(change)
+    assert checker.limits_hash == before

@@ -23,6 +23,7 @@ from toolkit.journal.reader import JournalReader
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.controls import AnyFact, Command, CommandRefused, Swept
 from toolkit.orders.ledger import OrderLedger
+from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.settings import Settings
 
 Found = TypeVar("Found", bound=AnyFact)
@@ -77,6 +78,9 @@ async def _act(settings: Settings, command: Command) -> Outcome:
     with SqliteJournal(settings.journal_path) as journal:
         ledger = OrderLedger(journal)
         controls = Controls(journal, ledger, MarketBook(ledger, _now), _config(settings), _now)
+        if command.action == "limits":
+            checker = SimpleRiskChecker(settings.limits)
+            await controls.use_limits(checker, command.by, "as they were before a change")
         fact = await controls.obey(command)
         left = [state.intent_id for state in ledger.working()]
     if command.action != "kill" or not left:

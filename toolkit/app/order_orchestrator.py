@@ -14,6 +14,7 @@ from typing import Any
 
 from toolkit.app.intake import Intake
 from toolkit.app.publisher import Publisher
+from toolkit.broker.control_files import whoami
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.bus.topics import DEAD_LETTERS
 from toolkit.errors import BusError, IntentError
@@ -69,6 +70,7 @@ class OrderOrchestrator:
             NotConnectedError: the client is not connected.
         """
         ledger = self.client.ledger
+        await self.client.controls.use_limits(self.risk_checker, whoami(), "start")
         if self._producer is not None:
             self._publisher = Publisher(self.client.journal, self._producer)
             ledger.listeners.append(self._wake_publisher)

@@ -20,7 +20,7 @@ from toolkit.broker.control_files import ControlFiles, new_command
 from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.session import Session
 from toolkit.broker.sweep import sweep
-from toolkit.errors import ControlError, JournalError, NotConnectedError
+from toolkit.errors import ConfigError, ControlError, JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Instrument
 from toolkit.orders.controls import (
@@ -36,6 +36,7 @@ from toolkit.orders.controls import (
     apply,
     decide,
     fold,
+    objection,
 )
 from toolkit.orders.events import AnyEvent, Sent
 from toolkit.orders.ledger import OrderLedger, Report
@@ -82,6 +83,8 @@ class Controls:
         self._session: Session | None = None
         self._ready: Callable[[], bool] = lambda: False
         self._limits_seen = {self.standing.limits_hash}
+        self._checkers: dict[int, SimpleRiskChecker] = {}
+        """Every checker that judges orders here, by its identity."""
         self._spent = Decimal(0)
         """Money of the orders sent since live trading was armed, in account currency."""
         self._sweeping: asyncio.Task[Swept] | None = None
@@ -116,6 +119,8 @@ class Controls:
         Raises:
             JournalError: it could not be remembered; a kill is in force all the same.
         """
+        if command.action == "limits":
+            return await self._change_limits(command)
         fact: AnyFact = decide(self.standing, command, self._clock())
         if isinstance(fact, StateSet | AccountCancelled) and command.account not in ("", self._account):
             fact = self._refuse(command, f"It is for account {command.account}, not for {self._account}.")
@@ -140,24 +145,12 @@ class Controls:
             return await asyncio.shield(self._sweeping)
         return self.standing.swept
 
-    async def use_limits(self, checker: SimpleRiskChecker, by: str, reason: str, command: str = "") -> None:
-        """Journal the limits that a checker enforces, when this process has not done so for them yet."""
-        if checker.limits_hash in self._limits_seen and not command:
-            return
-        self._limits_seen.add(checker.limits_hash)
-        new, old = checker.limits_in_force, self.standing.limits
-        changed = {name: old.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
-        await self._remember(
-            LimitsSet(
-                at=self._clock(),
-                by=by,
-                reason=reason,
-                command=command,
-                limits_hash=checker.limits_hash,
-                limits=new,
-                changed=changed if self.standing.limits_hash else {},
-            )
-        )
+    async def use_limits(self, checker: SimpleRiskChecker, by: str, reason: str) -> None:
+        """Journal the limits that a checker enforces, unless they are the last ones or were seen before."""
+        self._checkers[id(checker)] = checker
+        if checker.limits_hash not in self._limits_seen:
+            self._limits_seen.add(checker.limits_hash)
+            await self._remember(self._limits_fact(checker, by, reason, ""))
 
     # --- what is asked before every order ----------------------------------------------------------
 
@@ -250,6 +243,46 @@ class Controls:
             # The next start must know, and there is no journal to tell it.
             self._files.leave(command)
             raise
+
+    async def _change_limits(self, command: Command) -> AnyFact:
+        """Change them in every checker, or in none."""
+        why = objection(self.standing, command, self._clock())
+        if not self._checkers:
+            why = why or "Nothing here enforces limits yet; connect first."
+        try:
+            changed = [
+                (checker, SimpleRiskChecker({**checker.config, **command.limits}))
+                for checker in (() if why else self._checkers.values())
+            ]
+        except ConfigError as error:
+            why, changed = str(error), []
+        fact: LimitsSet | CommandRefused | None = self._refuse(command, why) if why else None
+        if fact is not None:
+            await self._remember(fact)
+        for checker, example in changed:
+            # Several checkers with the same limits are one fact.
+            if not isinstance(fact, LimitsSet) or fact.limits_hash != example.limits_hash:
+                fact = self._limits_fact(example, command.by, command.reason, command.id)
+                await self._remember(fact)
+            checker.change(command.limits)
+            self._limits_seen.add(checker.limits_hash)
+        assert fact is not None  # there is a reason not to, or a checker
+        log.critical("limits by %s (%s): %s", command.by, command.reason, why or command.limits)
+        return fact
+
+    def _limits_fact(self, checker: SimpleRiskChecker, by: str, reason: str, command: str) -> LimitsSet:
+        new, old = checker.limits_in_force, self.standing.limits
+        return LimitsSet(
+            at=self._clock(),
+            by=by,
+            reason=reason,
+            command=command,
+            limits_hash=checker.limits_hash,
+            limits=new,
+            changed={name: old.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
+            if self.standing.limits_hash
+            else {},
+        )
 
     async def _remember(self, fact: AnyFact) -> None:
         await asyncio.wrap_future(self._journal.append_control(fact))

@@ -55,7 +55,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     What an operator asks for.
 
     Attributes:
-        action: kill, halt, reduce-only, resume, arm, disarm or cancel-account.
+        action: kill, halt, reduce-only, resume, arm, disarm, cancel-account or limits.
         by: who, a person's or a program's name.
         at: when it was given, UTC.
         id: what it is known by, so that it is obeyed once and its fact can be found.
@@ -63,6 +63,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         port: of ``arm``: the gateway's port.
         until: of ``arm``: when it ends, UTC.
         max_notional: of ``arm``: what orders may add up to, in account currency.
+        limits: of ``limits``: name -> new value; the others stay.
     """
 
     action: str
@@ -74,6 +75,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     port: int = 0
     until: datetime | None = None
     max_notional: Decimal | None = None
+    limits: dict[str, Any] = {}
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
@@ -224,7 +226,7 @@ def decide(
     A kill is obeyed whatever its age; what is stricter than the command asks for stays; a resume
     needs a name, a reason, and to be newer than what it ends.
     """
-    why = _objection(standing, command, now)
+    why = objection(standing, command, now)
     by, reason, key = command.by, command.reason, command.id
     if why:
         return CommandRefused(at=now, by=by, reason=reason, command=key, action=command.action, why=why)
@@ -246,6 +248,30 @@ def decide(
             max_notional=command.max_notional,
         )
     return StateSet(at=now, by=by, reason=reason, command=key, state=TARGETS[command.action])
+
+
+def objection(standing: Standing, command: Command, now: datetime) -> str:
+    """Why a command is not obeyed, ``""`` when it is."""
+    match command.action:
+        case "kill" | "disarm":
+            return ""
+        case "arm":
+            return _arming_objection(command, now) or _too_old(command, now)
+        case "limits":
+            return _too_old(command, now) if command.reason.strip() else "New limits need a reason."
+        case "cancel-account":
+            return _too_old(command, now) if command.account else "It needs the account."
+        case "halt" | "reduce-only":
+            if TARGETS[command.action].strictness < standing.state.strictness:
+                return f"The state is {standing.told}, which is stricter; resume first, by name."
+            return ""
+        case "resume":
+            if not (command.by.strip() and command.reason.strip()):
+                return "A resume needs a name and a reason."
+            if standing.since is not None and command.at <= standing.since:
+                return f"It was given at {command.at:%H:%M:%S} UTC, but since then: {standing.told}."
+            return _too_old(command, now)
+    return f"{command.action!r} is no command."
 
 
 def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command:  # noqa: A002 - the field's name
@@ -298,28 +324,6 @@ def _time(value: object) -> datetime | None:
 def _set(standing: Standing, state: ControlState, fact: Fact) -> Standing:
     swept = None if state is ControlState.KILLED else standing.swept
     return replace(standing, state=state, since=fact.at, by=fact.by, reason=fact.reason, swept=swept)
-
-
-def _objection(standing: Standing, command: Command, now: datetime) -> str:
-    """Why a command is not obeyed, ``""`` when it is."""
-    match command.action:
-        case "kill" | "disarm":
-            return ""
-        case "arm":
-            return _arming_objection(command, now) or _too_old(command, now)
-        case "cancel-account":
-            return _too_old(command, now) if command.account else "It needs the account."
-        case "halt" | "reduce-only":
-            if TARGETS[command.action].strictness < standing.state.strictness:
-                return f"The state is {standing.told}, which is stricter; resume first, by name."
-            return ""
-        case "resume":
-            if not (command.by.strip() and command.reason.strip()):
-                return "A resume needs a name and a reason."
-            if standing.since is not None and command.at <= standing.since:
-                return f"It was given at {command.at:%H:%M:%S} UTC, but since then: {standing.told}."
-            return _too_old(command, now)
-    return f"{command.action!r} is no command."
 
 
 def _too_old(command: Command, now: datetime) -> str:
