@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -188,8 +189,6 @@ def test_an_order_whose_disk_was_slow_does_not_leave_after_a_kill(
 
 async def _with_slow_disk(client: IBKRExecClient, work: Callable[[IBKRExecClient], Awaitable[None]]) -> None:
     """Every commit of the journal is held up until the next event-loop turns have passed."""
-    import sqlite3
-
     other = sqlite3.connect(client.config.home / "journal.db", isolation_level=None)
     working = asyncio.ensure_future(work(client))
     try:
@@ -258,8 +257,6 @@ def test_orders_of_an_earlier_client_id_are_left_over_and_say_how_to_end_them(
 def test_a_kill_that_cannot_be_journaled_is_in_force_and_known_to_the_next_start(
     gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
-    import sqlite3
-
     async def work() -> None:
         client = IBKRExecClient({"port": gateway.port})
         assert await client.connect_async()
@@ -288,6 +285,30 @@ def test_the_account_wide_cancel_ends_everybodys_orders_and_only_for_the_account
         await client.controls.order("cancel-account", "ann", "", account="DU123456")
         await until(lambda: other.ledger.get("theirs").final)  # type: ignore[union-attr]
         await other.disconnect_async()
+
+    trade(work)
+
+
+def test_a_journal_whose_controls_are_torn_halts(trade: Session, gateway: PaperGateway, home: Path) -> None:
+    trade(lambda client: client.kill("fire"))
+    with sqlite3.connect(home / "journal.db") as other:
+        other.execute("update controls set body = '{' where type = 'StateSet'")
+
+    async def later(client: IBKRExecClient) -> None:
+        assert await place(client, "a") == "HALTED"
+        assert "by the journal: Row 2 of the journal" in client.health()["control"]
+
+    trade(later)
+    assert gateway.ledger.requests == []
+
+
+def test_a_home_that_cannot_be_looked_into_sends_nothing(trade: Session, home: Path) -> None:
+    """What is unreadable forbids; a loop of links stands for a folder without permission."""
+
+    async def work(client: IBKRExecClient) -> None:
+        (home / "KILL").symlink_to(home / "KILL")
+        assert await place(client, "a") == "KILLED"
+        await until(lambda: client.controls.standing.state is ControlState.KILLED)
 
     trade(work)
 

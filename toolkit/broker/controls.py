@@ -208,6 +208,7 @@ class Controls:
         """Look for operators' files from now on."""
         if self._watching is None:
             self._watching = asyncio.get_running_loop().create_task(self._watch())
+            self._watching.add_done_callback(_tell_failure)
 
     def connected(self, placement: Placement, session: Session, ready: Callable[[], bool]) -> None:
         """
@@ -306,16 +307,17 @@ class Controls:
 
     def _start_sweep(self) -> None:
         if self._placement is not None and (self._sweeping is None or self._sweeping.done()):
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep(self._placement))
+            self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
             self._sweeping.add_done_callback(_tell_failure)
 
-    async def _sweep(self, placement: Placement) -> Swept:
+    async def _sweep(self) -> Swept:
         clock = asyncio.get_running_loop().time
         began = clock()
 
         async def cancel(intent_id: str) -> bool:
+            assert self._placement is not None
             try:
-                return await placement.cancel(intent_id, by="kill")
+                return await self._placement.cancel(intent_id, by="kill")
             except NotConnectedError:
                 return False
 
@@ -339,12 +341,17 @@ class Controls:
         return swept
 
     async def _watch(self) -> None:
+        told = ""
         while True:
             try:
                 await self._look()
             except JournalError as error:
                 log.critical("An operator's command could not be remembered: %s", error)
                 return
+            except OSError as error:
+                if str(error) != told:
+                    log.critical("Operators' files cannot be read, so they do not reach us: %s", error)
+                told = str(error)
             await asyncio.sleep(LOOK)
 
     async def _look(self) -> None:
@@ -369,6 +376,6 @@ class Controls:
             self._spent += notional(state) or Decimal(0)
 
 
-def _tell_failure(sweeping: asyncio.Task[Swept]) -> None:
-    if not sweeping.cancelled() and sweeping.exception() is not None:
-        log.critical("The kill could not end its work; cancel in TWS.", exc_info=sweeping.exception())
+def _tell_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("The controls failed; cancel in TWS, and start again.", exc_info=task.exception())

@@ -44,11 +44,12 @@ def control_consumer(settings: Settings) -> Any:
     Raises:
         BusError: the bus cannot be reached.
     """
-    group = f"{GROUP}-control-{_member(settings)}"[:249]
+    lane = _member(settings)
+    group = f"{GROUP}-control-{lane}"[:249]
     if settings.kafka_bootstrap_servers:
         from toolkit.bus import kafka
 
-        return kafka.consumer(settings.kafka_bootstrap_servers, CONTROL, group)
+        return kafka.consumer(settings.kafka_bootstrap_servers, CONTROL, group, member=lane)
     return EmbeddedConsumer(settings.bus_path, CONTROL, group_id=group)
 
 
