@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests import builders
 from tests.waiting import until
@@ -21,7 +22,7 @@ from toolkit.errors import ControlError, JournalError
 from toolkit.gateway import PaperGateway
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.controls import ControlState, LimitsSet, StateSet, Swept
-from toolkit.orders.state import OrderStatus
+from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.risk.checker import SimpleRiskChecker
 
 Session = Callable[..., Any]
@@ -344,6 +345,29 @@ def test_reduce_only_lets_a_position_be_closed_and_not_turned(trade: Session, ga
 
     trade(work)
     assert set(gateway.ledger.orders) == {"a", "close"}
+
+
+@pytest.mark.parametrize(("quantity", "code"), [(100, ""), (101, "REDUCE_ONLY")])
+def test_a_change_is_judged_as_the_order_that_it_would_make(trade: Session, quantity: int, code: str) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await place(client, "a", quantity=100, limit_price=460)
+        await until(lambda: sum(p.quantity for p in client.market.held()) == 100)
+        await place(client, "close", quantity=50, direction="SELL", limit_price=500)
+        await client.controls.order("reduce-only", "ann", "news")
+        target = client.ledger.get("close")
+        assert target is not None
+        assert target.intent is not None
+        change = replace(
+            target.intent,
+            intent_id="more",
+            action="REPLACE",
+            target_intent_id="close",
+            quantity=Decimal(quantity),
+        )
+        refusal = client.controls.permission.refusal(OrderState(intent_id="more", intent=change))
+        assert (refusal.code if refusal else "") == code
+
+    trade(work)
 
 
 class Lenient(SimpleRiskChecker):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import builders
 from tests.builders import at
-from tests.risk.desk import ES, SAP, SPY, Desk, working
+from tests.risk.desk import SAP, SPY, working
 from toolkit.orders.controls import Armed
 from toolkit.orders.events import Accepted
 from toolkit.orders.state import OrderState
@@ -20,10 +20,9 @@ from toolkit.risk.authority import not_armed, notional, only_reduces, within_arm
 SELL = {"direction": "SELL"}
 
 
-def reduces(held: int, *open_orders: OrderState, **changes: Any) -> bool:
-    return only_reduces(
-        builders.intent(**changes), SPY, Desk({"SPY": held}, open_orders=[*open_orders])
-    ).passed
+def reduces(held: int | None, *open_orders: OrderState, **changes: Any) -> bool:
+    position = None if held is None else Decimal(held)
+    return only_reduces(builders.intent(**changes), position, open_orders).passed
 
 
 # --- reduce only -------------------------------------------------------------------------------------
@@ -63,12 +62,14 @@ def test_an_order_that_is_open_already_is_not_counted_twice() -> None:
     assert reduces(100, itself, quantity=100, **SELL)
 
 
-def test_a_contract_that_is_not_held_cannot_be_reduced() -> None:
-    assert not only_reduces(builders.intent(**SELL), ES, Desk({"SPY": 100})).passed
+def test_what_is_filled_of_an_open_order_counts_in_the_position_alone() -> None:
+    other = builders.order(builders.executed(40, side="SLD"), quantity=60, **SELL)
+    assert reduces(60, other, intent_id="new", quantity=40, **SELL)
+    assert not reduces(60, other, intent_id="new", quantity=41, **SELL)
 
 
 def test_unknown_positions_are_not_flat_ones() -> None:
-    verdict = only_reduces(builders.intent(**SELL), SPY, Desk(held=None))
+    verdict = only_reduces(builders.intent(**SELL), None, [])
     assert (verdict.passed, verdict.code) == (False, "NO_POSITIONS")
 
 
@@ -149,11 +150,11 @@ def test_an_order_counts_at_its_worst_price(changes: dict[str, Any], money: int 
 
 @pytest.mark.parametrize(("spent", "passed"), [(0, True), (55_000, True), ("55000.01", False)])
 def test_what_was_sent_since_arming_counts_against_its_amount(spent: object, passed: bool) -> None:
-    verdict = within_arming(TOKEN, Decimal(str(spent)), accepted(limit_price=450), SPY, Desk())
+    verdict = within_arming(TOKEN, Decimal(str(spent)), accepted(limit_price=450), SPY, "USD")
     assert (verdict.passed, verdict.code) == (passed, "ARMED_NOTIONAL")
 
 
 def test_money_that_cannot_be_counted_is_refused_by_its_own_name() -> None:
-    assert within_arming(TOKEN, Decimal(0), accepted(limit_price=450), SAP, Desk()).code == "NO_FX_RATE"
-    unpriced = within_arming(TOKEN, Decimal(0), accepted(ask=None, **MARKET), SPY, Desk())
+    assert within_arming(TOKEN, Decimal(0), accepted(limit_price=450), SAP, "USD").code == "NO_FX_RATE"
+    unpriced = within_arming(TOKEN, Decimal(0), accepted(ask=None, **MARKET), SPY, "USD")
     assert (unpriced.passed, unpriced.code) == (False, "NO_PRICE")

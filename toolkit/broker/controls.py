@@ -1,5 +1,5 @@
 """
-The one door for the operators' commands: decide, journal, act. And what is asked before every order.
+The one door for the operators' commands: decide, journal, act.
 
 It belongs to the client's event loop. A kill is in force in memory before it is on disk, everything
 that loosens is on disk before it is in force.
@@ -8,21 +8,20 @@ that loosens is on disk before it is in force.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from toolkit.broker.client_config import ClientConfig, is_paper
+from toolkit.broker.client_config import ClientConfig
 from toolkit.broker.control_files import ControlFiles, new_command
-from toolkit.broker.placement import Placement, Refusal
+from toolkit.broker.market import MarketBook
+from toolkit.broker.permission import Permission
+from toolkit.broker.placement import Placement
 from toolkit.broker.session import Session
 from toolkit.broker.sweep import sweep
 from toolkit.errors import ConfigError, ControlError, JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
-from toolkit.orders.contract import Instrument
 from toolkit.orders.controls import (
     AccountCancelled,
     AnyFact,
@@ -38,12 +37,8 @@ from toolkit.orders.controls import (
     fold,
     objection,
 )
-from toolkit.orders.events import AnyEvent, Sent
-from toolkit.orders.ledger import OrderLedger, Report
-from toolkit.orders.state import OrderState
-from toolkit.risk.authority import not_armed, notional, only_reduces, within_arming
+from toolkit.orders.ledger import OrderLedger
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.exposure import Book
 
 log = logging.getLogger(__name__)
 
@@ -56,42 +51,42 @@ class Controls:
     Kill switch, arming and limits of one journal.
 
     Args:
-        journal, ledger, book: what is remembered, our orders, account and positions.
+        journal, ledger, market: what is remembered, our orders, account and positions.
         config: which account, port and client id; where operators leave files.
         clock: gives the time, UTC.
 
     Attributes:
-        standing: what is in force.
+        permission: what is asked before every order.
     """
 
     def __init__(
         self,
         journal: SqliteJournal,
         ledger: OrderLedger,
-        book: Book,
+        market: MarketBook,
         config: ClientConfig,
         clock: Callable[[], datetime],
     ) -> None:
-        self.standing: Standing = fold(journal.controls())
+        self._files = ControlFiles(config.home)
+        self.permission = Permission(
+            fold(journal.controls()), ledger, market, config=config, clock=clock, files=self._files
+        )
         self._journal = journal
         self._ledger = ledger
-        self._book = book
         self._config = config
         self._clock = clock
-        self._files = ControlFiles(config.home)
         self._placement: Placement | None = None
         self._session: Session | None = None
-        self._ready: Callable[[], bool] = lambda: False
         self._limits_seen = {self.standing.limits_hash}
         self._checkers: dict[int, SimpleRiskChecker] = {}
         """Every checker that judges orders here, by its identity."""
-        self._spent = Decimal(0)
-        """Money of the orders sent since live trading was armed, in account currency."""
         self._sweeping: asyncio.Task[Swept] | None = None
         self._watching: asyncio.Task[None] | None = None
-        for state in ledger:
-            self._spend(state)
-        ledger.listeners.append(self._on_event)
+
+    @property
+    def standing(self) -> Standing:
+        """What is in force."""
+        return self.permission.standing
 
     # --- commands --------------------------------------------------------------------------------
 
@@ -122,8 +117,9 @@ class Controls:
         if command.action == "limits":
             return await self._change_limits(command)
         fact: AnyFact = decide(self.standing, command, self._clock())
-        if isinstance(fact, StateSet | AccountCancelled) and command.account not in ("", self._account):
-            fact = self._refuse(command, f"It is for account {command.account}, not for {self._account}.")
+        account = self.permission.account
+        if isinstance(fact, StateSet | AccountCancelled) and command.account not in ("", account):
+            fact = self._refuse(command, f"It is for account {command.account}, not for {account}.")
         if isinstance(fact, StateSet) and fact.state is ControlState.ACTIVE:
             problem = self._files.lift(command)
             fact = self._refuse(command, problem) if problem else fact
@@ -152,56 +148,6 @@ class Controls:
             self._limits_seen.add(checker.limits_hash)
             await self._remember(self._limits_fact(checker, by, reason, ""))
 
-    # --- what is asked before every order ----------------------------------------------------------
-
-    def refusal(
-        self, state: OrderState | None = None, instrument: Instrument | None = None
-    ) -> Refusal | None:
-        """
-        Why an order may not be sent as things stand, None when it may.
-
-        Args:
-            state: the order; None: whether any order may.
-            instrument: its contract; None while it is not resolved.
-        """
-        if self._files.killed:
-            return Refusal("KILLED", f"The kill switch is pressed: {self._files.kill_file} exists.")
-        if self.standing.state in (ControlState.KILLED, ControlState.HALTED):
-            told = f"Trading is {self.standing.told}; `toolkit resume` ends that."
-            return Refusal(self.standing.state.value, told)
-        if self._config.read_only:
-            return Refusal("READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account.")
-        if not self._ready():
-            return Refusal("NOT_CONNECTED", "The gateway is not connected; nothing was sent.")
-        account = (state.intent.account if state is not None and state.intent else "") or self._account
-        if not is_paper(account, self._config.port):
-            refusal = self._unarmed(account, state, instrument)
-            if refusal is not None:
-                return refusal
-        if self.standing.state is ControlState.REDUCE_ONLY and state is not None and instrument is not None:
-            assert state.intent is not None
-            verdict = only_reduces(state.intent, instrument, self._book)
-            return None if verdict.passed else Refusal(verdict.code, verdict.message)
-        return None
-
-    def _unarmed(
-        self, account: str, state: OrderState | None, instrument: Instrument | None
-    ) -> Refusal | None:
-        """Why an order may not go to a live account, None when it may."""
-        token, accounts = self.standing.token, () if self._session is None else self._session.accounts
-        problem = not_armed(token, account, self._config.port, accounts, self._clock())
-        if problem is not None:
-            return Refusal("NOT_ARMED", problem)
-        if self._config.read_only is None:
-            return Refusal(
-                "READ_ONLY",
-                "IBKR_READ_ONLY is not set, which means read-only on a live account; set it to false.",
-            )
-        if token is None or state is None or instrument is None or state.accepted_at is None:
-            return None
-        verdict = within_arming(token, self._spent, state, instrument, self._book)
-        return None if verdict.passed else Refusal(verdict.code, verdict.message)
-
     # --- the connection ------------------------------------------------------------------------------
 
     def watch(self) -> None:
@@ -219,7 +165,8 @@ class Controls:
             session: it.
             ready: whether orders may be placed on it, now and later.
         """
-        self._placement, self._session, self._ready = placement, session, ready
+        self._placement, self._session = placement, session
+        self.permission.connected(session, ready)
         if self.standing.state is ControlState.KILLED:
             self._start_sweep()
 
@@ -230,13 +177,11 @@ class Controls:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._watching = self._sweeping = None
-        with contextlib.suppress(ValueError):
-            self._ledger.listeners.remove(self._on_event)
 
     # --- inside --------------------------------------------------------------------------------------
 
     async def _kill(self, command: Command, fact: StateSet) -> None:
-        self.standing = apply(self.standing, fact)
+        self.permission.standing = apply(self.standing, fact)
         self._start_sweep()
         try:
             await asyncio.wrap_future(self._journal.append_control(fact))
@@ -287,13 +232,7 @@ class Controls:
 
     async def _remember(self, fact: AnyFact) -> None:
         await asyncio.wrap_future(self._journal.append_control(fact))
-        self.standing = apply(self.standing, fact)
-        if self.standing.token is fact:
-            self._spent = Decimal(0)
-
-    @property
-    def _account(self) -> str:
-        return self._book.account or self._config.account
+        self.permission.standing = apply(self.standing, fact)
 
     def _refuse(self, command: Command, why: str) -> CommandRefused:
         return CommandRefused(
@@ -365,15 +304,6 @@ class Controls:
             elif command.id not in self.standing.commands:
                 await self.obey(command)
             path.unlink(missing_ok=True)
-
-    def _on_event(self, event: AnyEvent, state: OrderState, _report: Report | None) -> None:
-        if isinstance(event, Sent):
-            self._spend(state)
-
-    def _spend(self, state: OrderState) -> None:
-        token = self.standing.token
-        if token is not None and state.sent_at is not None and state.sent_at >= token.at:
-            self._spent += notional(state) or Decimal(0)
 
 
 def _tell_failure(task: asyncio.Task[Any]) -> None:

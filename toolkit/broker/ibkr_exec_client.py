@@ -261,7 +261,7 @@ class IBKRExecClient:
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,
-            "read_only": self._controls is None or self._controls.refusal() is not None,
+            "read_only": self._controls is None or self._controls.permission.refusal() is not None,
             "control": "" if self._controls is None else self._controls.standing.told,
             "server_version": 0 if session is None else session.server_version,
             "decode_failures": 0 if inbox is None else inbox.decode_failures,
@@ -342,7 +342,7 @@ class IBKRExecClient:
             lines=inbox.lines,
             client_id=self.config.client_id,
             clock=self._clock,
-            refusal=self.controls.refusal,
+            refusal=self.controls.permission.refusal,
         )
         self.risk_checker.bind(market)
 

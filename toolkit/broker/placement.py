@@ -134,7 +134,7 @@ class Placement:
         assert intent is not None
         if intent.action == "CANCEL":
             return await self._cancel_target(state)
-        if self._turned_away(state, intent, None):
+        if self._turned_away(state, intent):
             return None
         try:
             instrument = await self._resolve(intent)
@@ -153,7 +153,9 @@ class Placement:
             state = self.gate.decide(state, checker, instrument, quote)
         return None if state.final else await self._transmit(state, intent, instrument)
 
-    def _turned_away(self, state: OrderState, intent: OrderIntent, instrument: Instrument | None) -> bool:
+    def _turned_away(
+        self, state: OrderState, intent: OrderIntent, instrument: Instrument | None = None
+    ) -> bool:
         """Deny what may not be placed now, whatever risk would say; whether it was denied."""
         refusal = self._refusal(state, instrument)
         if refusal is not None:

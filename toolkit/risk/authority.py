@@ -7,7 +7,7 @@ way to the socket, whatever checker judged it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -16,31 +16,38 @@ from toolkit.orders.contract import Instrument
 from toolkit.orders.controls import Armed
 from toolkit.orders.events import Decision
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.state import OrderState
-from toolkit.risk.exposure import ZERO, Book, lines
+from toolkit.orders.state import ZERO, OrderState
 from toolkit.risk.verdicts import no_positions
 
 LIVE_PORTS: Final = frozenset({4001, 7496})
 PAPER_PORTS: Final = frozenset({4002, 7497})
 
 
-def only_reduces(intent: OrderIntent, instrument: Instrument, book: Book) -> Decision:
+def only_reduces(
+    intent: OrderIntent, position: Decimal | None, open_orders: Iterable[OrderState]
+) -> Decision:
     """
     The order, with all that is open on its side, at most closes the position: no subset of fills opens one.
 
     Args:
         intent: the order; of a replacement, the order as it would be.
-        instrument: its contract.
-        book: positions and open orders.
+        position: signed, in units of its contract; None while the broker has not told it.
+        open_orders: of its contract, those that may still trade.
     """
-    itself = {intent.intent_id, intent.target_intent_id}
-    found = lines(book, [state for state in book.working() if state.intent_id not in itself])
-    if found is None:
+    if position is None:
         return no_positions("REDUCE_ONLY")
-    line = found.get(instrument.con_id)
-    held = ZERO if line is None else max(ZERO, -intent.sign * line.position)
-    on_its_side = ZERO if line is None else (line.buys if intent.sign > 0 else line.sells)
-    after = on_its_side + intent.quantity
+    held = max(ZERO, -intent.sign * position)
+    others = sum(
+        (
+            state.remaining_quantity
+            for state in open_orders
+            if state.intent is not None
+            and state.intent.sign == intent.sign
+            and state.intent_id != intent.intent_id
+        ),
+        ZERO,
+    )
+    after = others + intent.quantity
     passed = after <= held
     verb = "buy" if intent.sign > 0 else "sell"
     return Decision(
@@ -48,8 +55,8 @@ def only_reduces(intent: OrderIntent, instrument: Instrument, book: Book) -> Dec
         passed=passed,
         message=""
         if passed
-        else f"Only orders that reduce may go now: open orders would {verb} {after} {instrument.symbol}, "
-        f"and {held} would close the position.",
+        else f"Only orders that reduce may go now: open orders would {verb} {after}, and {held} would close "
+        "the position.",
         observed=after,
         limit=held,
         unit="units",
@@ -88,25 +95,25 @@ def not_armed(
 
 
 def within_arming(
-    token: Armed, spent: Decimal, state: OrderState, instrument: Instrument, book: Book
+    token: Armed, spent: Decimal, order: OrderState, instrument: Instrument, currency: str
 ) -> Decision:
     """
     The order's money, added to what was sent since arming, is at most the token's ``max_notional``.
 
     Args:
         token: the arming in force.
-        spent: money of the orders sent since, in account currency.
-        state: the order, accepted by risk with the quote of that moment.
+        spent: money of the other orders sent since, in account currency.
+        order: accepted by risk with the quote of that moment; of a replacement, the order as it would be.
         instrument: its contract.
-        book: knows the account's currency.
+        currency: of the account, ``""`` while unknown.
     """
-    if instrument.currency != book.currency:
+    if instrument.currency != currency:
         return Decision(
             code="NO_FX_RATE",
             message=f"{instrument.symbol} trades in {instrument.currency}, but live trading is armed in "
-            f"{book.currency or 'a currency not known yet'}, and no exchange rate is known.",
+            f"{currency or 'a currency not known yet'}, and no exchange rate is known.",
         )
-    money = notional(state)
+    money = notional(order)
     if money is None:
         return Decision(
             code="NO_PRICE",
@@ -119,11 +126,11 @@ def within_arming(
         passed=passed,
         message=""
         if passed
-        else f"Orders since arming would add up to {after:,.2f} {book.currency}, above the armed "
+        else f"Orders since arming would add up to {after:,.2f} {currency}, above the armed "
         f"{token.max_notional:,.2f}.",
         observed=after,
         limit=token.max_notional,
-        unit=book.currency,
+        unit=currency,
     )
 
 
