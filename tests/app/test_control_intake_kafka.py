@@ -21,13 +21,15 @@ from toolkit.settings import Settings
 
 pytestmark = pytest.mark.kafka
 
+ACCOUNT = "DU777001"
 PATIENCE = 30.0
 """Seconds for a member to join its group and hear a command."""
 
 
 @pytest.fixture
 def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
+    """Of an account of its own: the topic is shared, and a kill for everybody would reach other tests."""
+    with PaperGateway(port=0, account=ACCOUNT, quotes=None) as started:
         yield started
 
 
@@ -42,8 +44,14 @@ def test_a_kill_is_heard_outlives_a_crash_and_a_resume_is_heard_by_the_next_proc
     settings = Settings.load(ibkr_port=gateway.port, kafka_bootstrap_servers=kafka_bootstrap)
 
     def send(action: str) -> None:
-        given = {"action": action, "by": "ann", "reason": "drill", "at": datetime.now(UTC).isoformat()}
-        choose.send_all(settings, CONTROL, [("DU123456", msgspec.json.encode(given))])
+        given = {
+            "action": action,
+            "account": ACCOUNT,
+            "by": "ann",
+            "reason": "drill",
+            "at": datetime.now(UTC).isoformat(),
+        }
+        choose.send_all(settings, CONTROL, [(ACCOUNT, msgspec.json.encode(given))])
 
     def state() -> ControlState:
         with JournalReader(home / "journal.db") as journal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,37 +130,26 @@ def test_a_resume_does_not_lift_a_file_that_was_made_after_it_was_given(trade: S
 
 
 def test_an_order_whose_disk_was_slow_does_not_leave_after_a_kill(
-    trade: Session, gateway: PaperGateway
+    trade: Session, gateway: PaperGateway, home: Path
 ) -> None:
     """The kill comes between the durable reservation and the socket: the last question stops the order."""
 
     async def work(client: IBKRExecClient) -> None:
         await client.quote(builders.intent())
-        placing = asyncio.ensure_future(place(client, "a"))
-        await until(lambda: (state := client.ledger.get("a")) is not None and state.order_id is not None, 10)
-        killing = asyncio.ensure_future(client.kill("fire"))
+        with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as other:
+            other.execute("begin immediate")  # nothing is committed while this lasts
+            placing = asyncio.ensure_future(place(client, "a"))
+            await until(lambda: (state := client.ledger.get("a")) is not None and state.order_id is not None)
+            killing = asyncio.ensure_future(client.kill("fire"))
+            await until(lambda: client.controls.standing.state is ControlState.KILLED)
+            other.execute("rollback")
         assert await placing == "KILLED"
         swept = await killing
         assert swept is not None
         assert swept.leftovers == {}
 
-    trade(lambda client: _with_slow_disk(client, work))
+    trade(work)
     assert gateway.ledger.requests == []
-
-
-async def _with_slow_disk(client: IBKRExecClient, work: Callable[[IBKRExecClient], Awaitable[None]]) -> None:
-    """Every commit of the journal is held up until the next event-loop turns have passed."""
-    other = sqlite3.connect(client.config.home / "journal.db", isolation_level=None)
-    working = asyncio.ensure_future(work(client))
-    try:
-        while not working.done():
-            other.execute("begin immediate")
-            await asyncio.sleep(0.1)
-            other.execute("rollback")
-            await asyncio.sleep(0.02)
-    finally:
-        other.close()
-    working.result()
 
 
 def test_an_order_that_the_broker_will_not_cancel_is_listed_as_left_over(

@@ -29,6 +29,7 @@ class ControlFiles:
 
     def __init__(self, home: Path) -> None:
         self.kill_file = home / KILL
+        self._kill_name = str(self.kill_file)
         self._requests = home / REQUESTS
 
     # --- the operator's side
@@ -62,7 +63,7 @@ class ControlFiles:
     def killed(self) -> bool:
         """Whether ``KILL`` exists, or cannot be looked for: what is unreadable forbids."""
         try:
-            self.kill_file.stat()
+            os.stat(self._kill_name)  # noqa: PTH116 - asked three times per order; a Path doubles its price
         except FileNotFoundError:
             return False
         except OSError:
