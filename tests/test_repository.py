@@ -20,7 +20,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 BASE = {"errors", "settings"}
 MAY_IMPORT = {
     "errors": set(),
-    "settings": {"errors"},
+    "limits_file": {"errors"},
+    "settings": {"errors", "limits_file"},
     "orders": {"errors"},
     "risk": {"errors", "orders"},
     "journal": {"errors", "orders"},

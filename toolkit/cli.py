@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from toolkit import operator_commands
+from toolkit import control_commands, operator_commands
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ def gateway_control(options: tuple[str, ...]) -> None:
 @click.option("--host", help="Gateway to connect to [IBKR_HOST].")
 @click.option("--port", type=int, help="Its API port [IBKR_PORT].")
 @click.option("--client-id", type=int, help="Our id there [IBKR_CLIENT_ID].")
-def serve(host: str | None, port: int | None, client_id: int | None) -> None:
+@click.option("--limits", type=click.Path(path_type=Path), help="YAML file of risk limits [LIMITS_FILE].")
+def serve(host: str | None, port: int | None, client_id: int | None, limits: Path | None) -> None:
     """Run the order orchestrator as a service, until it is interrupted."""
     from toolkit.app.service import serve as run_service
 
-    run_service(_settings(ibkr_host=host, ibkr_port=port, ibkr_client_id=client_id))
+    run_service(_settings(ibkr_host=host, ibkr_port=port, ibkr_client_id=client_id, limits_file=limits))
 
 
 @main.command()
@@ -205,6 +206,10 @@ def cancel(intent_id: str) -> None:
     key = (state.intent.strategy_id if state.intent else "") or intent_id
     send_all(settings, INTENTS, [(key, msgspec.json.encode(message))])
     click.echo(f"Cancel of {intent_id} requested; its reports will say what came of it.")
+
+
+for _command in control_commands.COMMANDS:
+    main.add_command(_command)
 
 
 def _table_command(name: str, text: str) -> None:

@@ -7,6 +7,7 @@ Every exception that this package raises on purpose, as one tree.
     ├── NotConnectedError      the gateway cannot be reached, or the connection is gone
     ├── JournalError           nothing can be remembered, so nothing may be sent
     │   └── JournalLockedError   another process owns the journal; names its pid
+    ├── ControlError           an operator's command is malformed, or was not obeyed
     ├── BusError               the intents or reports topic cannot be used
     ├── GatewayError           the paper gateway cannot start or serve
     │   └── WireError            a peer of the paper gateway broke the protocol
@@ -61,6 +62,10 @@ class JournalLockedError(JournalError):
     def __init__(self, message: str, *, pid: int) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class ControlError(ToolkitError):
+    """An operator's command (kill, resume, arm, ...) is malformed, or was not obeyed; says why."""
 
 
 class BusError(ToolkitError):

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from toolkit import limits_file
 from toolkit.errors import ConfigError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
         ibkr_read_only: connect and watch, place nothing; unset: read-only unless paper.
         max_order_quantity, max_gross_exposure, ... allowed_sec_types: risk limits, each explained with
             its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
+        limits_file: YAML file with risk limits; unset: limits.yaml in toolkit_home, if it is there.
         prometheus_port: where metrics are served, 0 for nowhere.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
         kafka_bootstrap_servers: host:port, comma separated; empty for the embedded bus.
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     blocked_symbols: str = ""
     allowed_symbols: str = ""
     allowed_sec_types: str = ""
+    limits_file: Path | None = None
     prometheus_port: Port = 8002
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     kafka_bootstrap_servers: str = ""
@@ -102,13 +105,48 @@ class Settings(BaseSettings):
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}."
                 raise ConfigError(f"The environment variable {name} is unknown; {hint}")
+        given = {name: value for name, value in changes.items() if value is not None}
+        settings = cls._checked(given)
+        limits = settings._limits_of_file()
+        return settings if not limits else cls._checked({**limits, **given})
+
+    @property
+    def limits_path(self) -> Path:
+        """The limits file, whether it is there or not."""
+        return self.limits_file or self.toolkit_home / limits_file.NAME
+
+    def source_of(self, limit: str) -> str:
+        """Where a limit's value comes from, for a person."""
+        if os.environ.get(limit.upper()):
+            return f"environment {limit.upper()}"
+        return str(self.limits_path) if limit in self._limits_of_file() else "default"
+
+    @classmethod
+    def _checked(cls, given: dict[str, Any], where: str = "") -> Settings:
         try:
-            settings = cls(**{name: value for name, value in changes.items() if value is not None})
+            settings = cls(**given)
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0]).upper()
+            name = str(first["loc"][0])
+            name = f"{name} in {where}" if where else name.upper()
             raise ConfigError(f"{name} is {first['input']!r}: {first['msg']}.") from error
         return settings.model_copy(update={"toolkit_home": settings.toolkit_home.expanduser()})
+
+    def _limits_of_file(self) -> dict[str, Any]:
+        """The limits that the file sets, none of which the environment may set too."""
+        path = self.limits_path
+        if self.limits_file is None and not path.exists():
+            return {}
+        values = limits_file.read(path, _LIMITS)
+        for name, value in values.items():
+            if os.environ.get(name.upper()):
+                raise ConfigError(f"{name} is set in {path} and by {name.upper()}; keep one of them.")
+            if isinstance(value, list):
+                values[name] = ",".join(map(str, value))
+            elif isinstance(value, bool) and not name.startswith("allow_"):
+                raise ConfigError(f"{name} in {path} is {value}; give a number of 0 or more.")
+        self._checked(values, where=str(path))
+        return values
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -168,6 +206,7 @@ _LIMITS = (
     "allowed_sec_types",
 )
 _PREFIXES = (
+    "LIMITS_",
     "IBKR_",
     "TOOLKIT_",
     "INTENT_",

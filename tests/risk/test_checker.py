@@ -220,3 +220,23 @@ def test_while_a_change_is_unanswered_exposure_is_that_of_the_larger_order_at_th
         builders.replace_requested(50, 700),
     )
     assert gross_exposure(Desk(open_orders=[asked])) == 100 * 700
+
+
+def test_a_changed_limit_is_in_force_at_once_and_the_others_stay() -> None:
+    checker = SimpleRiskChecker({"max_order_quantity": 100, "blocked_symbols": ["GME"]})
+    checker.bind(Desk())
+    before = checker.limits_hash
+    checker.change({"max_order_quantity": "50"})
+    assert codes(checker, quantity=60) == ["MAX_ORDER_QUANTITY"]
+    assert checker.max_order_quantity == "50"
+    assert checker.blocked_symbols == {"GME"}
+    assert checker.limits_hash != before
+
+
+@pytest.mark.parametrize("change", [{"max_order_quantity": "lots"}, {"max_ordr": 5}])
+def test_a_change_that_is_refused_changes_nothing(change: dict[str, Any]) -> None:
+    checker = SimpleRiskChecker({"max_order_quantity": 100})
+    before = checker.limits_hash
+    with pytest.raises(ConfigError):
+        checker.change(change)
+    assert checker.limits_hash == before

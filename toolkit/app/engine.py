@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from toolkit.app.control_intake import ControlIntake
 from toolkit.app.metrics import Metrics
 from toolkit.app.order_orchestrator import OrderOrchestrator
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.broker.link import reconnect_delay
+from toolkit.bus import choose
 from toolkit.errors import JournalError, NotConnectedError, ToolkitError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.risk.checker import SimpleRiskChecker
@@ -157,6 +159,7 @@ class Engine:
         self.metrics = Metrics(self.client)
         journal = self.client.journal
         keeper = asyncio.create_task(self._stay_connected())
+        commands = await self._hear_commands(producer)
         try:
             await self.orchestrator.start()
             if not self._started.done():
@@ -175,8 +178,19 @@ class Engine:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+            if commands is not None:
+                await commands.stop()
             await self.orchestrator.stop()
             self.metrics.close()
+
+    async def _hear_commands(self, producer: Any) -> ControlIntake | None:
+        """Listen to operators before the first intent is taken; None without a bus."""
+        if self._bus is None:
+            return None
+        consumer = await asyncio.to_thread(choose.control_consumer, self.settings)
+        commands = ControlIntake(consumer, producer, self.client, self.orchestrator.fail)
+        commands.start()
+        return commands
 
     async def _stay_connected(self) -> None:
         """Connect again, on the same client id and ever more rarely, whenever the connection is lost."""

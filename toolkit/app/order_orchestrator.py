@@ -14,6 +14,7 @@ from typing import Any
 
 from toolkit.app.intake import Intake
 from toolkit.app.publisher import Publisher
+from toolkit.broker.control_files import whoami
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.bus.topics import DEAD_LETTERS
 from toolkit.errors import BusError, IntentError
@@ -69,6 +70,7 @@ class OrderOrchestrator:
             NotConnectedError: the client is not connected.
         """
         ledger = self.client.ledger
+        await self.client.controls.use_limits(self.risk_checker, whoami(), "start")
         if self._producer is not None:
             self._publisher = Publisher(self.client.journal, self._producer)
             ledger.listeners.append(self._wake_publisher)
@@ -76,7 +78,7 @@ class OrderOrchestrator:
         for state in [state for state in ledger if state.undecided]:
             await self.process_order_intent(state.raw, source=state.source)
         if self._consumer is not None:
-            self._intake = Intake(self._consumer, self._on_record, self._on_intake_failure)
+            self._intake = Intake(self._consumer, self._on_record, self.fail)
             self._intake.start()
 
     async def stop(self) -> None:
@@ -161,6 +163,7 @@ class OrderOrchestrator:
         if report is not None and self._publisher is not None:
             self._publisher.wake()
 
-    def _on_intake_failure(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Stop for a reason that is not ours to mend; ``wait_stopped`` returns."""
         self.failure = error
         self._stopped.set()

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 
 from toolkit.app.engine import Engine
+from toolkit.broker.control_files import ControlFiles, new_command
 from toolkit.bus import choose
 from toolkit.errors import ConfigError
 from toolkit.settings import Settings
@@ -38,6 +40,7 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, _press_kill_switch, settings)
     engine = Engine(settings, bus=choose.consumer_and_producer)
     announcing = loop.create_task(_announce(engine, settings, stop))
     try:
@@ -63,3 +66,9 @@ async def _announce(engine: Engine, settings: Settings, stop: asyncio.Event) -> 
     bus = settings.kafka_bootstrap_servers or f"embedded bus {settings.bus_path}"
     # The one line that scripts wait for.
     print(f"serving account {account} on {settings.ibkr_host}:{settings.ibkr_port}, {bus}", flush=True)
+
+
+def _press_kill_switch(settings: Settings) -> None:
+    """SIGUSR1, for when nothing else answers: the same as a file named KILL."""
+    now = datetime.now(UTC)
+    ControlFiles(settings.toolkit_home).leave(new_command("kill", "SIGUSR1", "", now))

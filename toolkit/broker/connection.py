@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from toolkit.broker.client_config import ClientConfig, is_paper
+from toolkit.broker.controls import Controls
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
@@ -62,6 +63,7 @@ class BrokerConnection(ABC):
         self._session: Session | None = None
         self._placement: Placement | None = None
         self._watch: Watch | None = None
+        self._controls: Controls | None = None
         self._ready = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
 
@@ -115,6 +117,8 @@ class BrokerConnection(ABC):
             await self._watch.close()
         if self._placement is not None:
             await self._placement.finish()
+        if self._controls is not None:
+            await self._controls.close()
         if self._journal is not None:
             journal, self._journal = self._journal, None
             journal.close()
@@ -158,6 +162,11 @@ class BrokerConnection(ABC):
     def gate(self) -> Gate:
         """Where intents are received and judged; NotConnectedError before a connection."""
         return there(self._placement).gate
+
+    @property
+    def controls(self) -> Controls:
+        """Kill switch, arming and limits; NotConnectedError before the first connection."""
+        return there(self._controls)
 
     @property
     def inbox(self) -> Inbox:
@@ -231,6 +240,8 @@ class BrokerConnection(ABC):
             on_lost=self._lose,
             cancel=self.cancel_intent,
         )
+        self._controls = Controls(self._journal, self._ledger, self._market, self.config, self._clock)
+        self._controls.watch()
         return self._inbox
 
     async def _close_session(self) -> None:

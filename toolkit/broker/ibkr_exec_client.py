@@ -16,11 +16,13 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from toolkit.broker.connection import BrokerConnection, there
+from toolkit.broker.control_files import whoami
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.quotes import QuoteLines
 from toolkit.errors import ConfigError, NotConnectedError
 from toolkit.orders.contract import Quote
+from toolkit.orders.controls import Swept
 from toolkit.orders.events import AnyEvent, Executed
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import Report
@@ -62,6 +64,14 @@ class IBKRExecClient(BrokerConnection):
         self.risk_checker = SimpleRiskChecker(self.config.limits)
         self._reports: deque[Report] = deque(maxlen=KEPT_REPORTS)
 
+    async def connect_async(self, timeout: float = 10.0) -> bool:
+        """See ``BrokerConnection.connect_async``; an unfinished kill goes on at once."""
+        ready = await super().connect_async(timeout)
+        if self.connected:
+            await self.controls.use_limits(self.risk_checker, whoami(), "start")
+            self.controls.connected(there(self._placement), there(self._session), self._problem)
+        return ready
+
     # --- orders ------------------------------------------------------------------------------------
 
     async def place_order(self, intent: Mapping[str, Any]) -> int | None:
@@ -84,6 +94,7 @@ class IBKRExecClient(BrokerConnection):
         self, raw: Mapping[str, Any], checker: SimpleRiskChecker, source: str = "python"
     ) -> int | None:
         """As ``place_order``, judged by ``checker``; a CANCEL intent returns its target's order id."""
+        await self.controls.use_limits(checker, whoami(), "first use")
         return await there(self._placement).take(raw, checker, source)
 
     async def cancel_order(self, ibkr_order_id: int) -> bool:
@@ -131,6 +142,16 @@ class IBKRExecClient(BrokerConnection):
         log.error("Order %s was not changed: %s", ibkr_order_id, denied.reason if denied else "")
         return False
 
+    async def kill(self, reason: str = "", by: str = "python") -> Swept | None:
+        """
+        Close intake at once, cancel our working orders one by one, and see each of them end (hazard H44).
+
+        Returns:
+            What is left, see ``Swept``; None while there is no connection to cancel through.
+        """
+        await self.controls.order("kill", by, reason)
+        return await self.controls.swept()
+
     def get_order_state(self, intent_id: str) -> OrderState | None:
         """
         The order of an intent as it stands now, or None.
@@ -169,7 +190,8 @@ class IBKRExecClient(BrokerConnection):
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,
-            "read_only": self._refusal() is not None,
+            "read_only": self._controls is None or self._controls.permission.refusal() is not None,
+            "control": "" if self._controls is None else self._controls.standing.told,
             "server_version": 0 if session is None else session.server_version,
             "decode_failures": 0 if inbox is None else inbox.decode_failures,
             "foreign_fills": 0 if inbox is None else inbox.foreign_fills,
@@ -244,25 +266,18 @@ class IBKRExecClient(BrokerConnection):
             reconcile=self.reconcile_soon,
             client_id=self.config.client_id,
             clock=self._clock,
-            refusal=self._refusal,
+            refusal=self.controls.permission.refusal,
         )
         self.risk_checker.bind(market)
 
-    def _refusal(self) -> Refusal | None:
-        """Why no order may be placed on this connection at all, None when orders may."""
-        if self.config.read_only:
-            return Refusal("READ_ONLY", "IBKR_READ_ONLY is set; unset it to place orders on a paper account.")
+    def _problem(self) -> Refusal | None:
+        """Why this connection takes no order at all, None when it does."""
         watch = there(self._watch)
         if not self.ready:
             return Refusal(*watch.problem)
         if watch.restarting:
             return Refusal(
                 "RESTART_WINDOW", "The gateway restarts about now and could swallow an order; send it later."
-            )
-        if not self.paper:
-            return Refusal(
-                "NOT_ARMED",
-                f"Account {self._account} on port {self.port} is live, and live trading is not armed.",
             )
         return None
 

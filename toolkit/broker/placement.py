@@ -67,7 +67,8 @@ class Placement:
         reconcile: asks the broker for the whole truth; takes the reason.
         client_id: who we are at the gateway.
         clock: gives the time, UTC.
-        refusal: why no order may be placed at all, None when orders may.
+        refusal: why an order may not be placed as things stand, None when it may; its contract is None
+            while it is not resolved.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Placement:
         reconcile: Callable[[str], None],
         client_id: int,
         clock: Callable[[], datetime],
-        refusal: Callable[[], Refusal | None],
+        refusal: Callable[[OrderState, Instrument | None], Refusal | None],
     ) -> None:
         self._ledger = ledger
         self._journal = journal
@@ -200,9 +201,11 @@ class Placement:
                 self._first.sent(None if order_id is None else state.intent_id)
         return order_id
 
-    def _turned_away(self, state: OrderState, intent: OrderIntent) -> bool:
+    def _turned_away(
+        self, state: OrderState, intent: OrderIntent, instrument: Instrument | None = None
+    ) -> bool:
         """Deny what may not be placed now, whatever risk would say; whether it was denied."""
-        refusal = self._refusal() or (GATEWAY_READ_ONLY if self._inbox.reads_only else None)
+        refusal = self._refusal(state, instrument) or (GATEWAY_READ_ONLY if self._inbox.reads_only else None)
         if refusal is not None:
             self.gate.deny(state, *refusal)
         elif self.gate.stale(intent):
@@ -264,7 +267,7 @@ class Placement:
         await self._session.order_turn()
         # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
         state = self._ledger.get(state.intent_id) or state
-        if state.final or self._turned_away(state, intent) or self._locked(state, instrument):
+        if state.final or self._turned_away(state, intent, instrument) or self._locked(state, instrument):
             return None
         order_id = self.next_order_id
         self._lowest_free_id = order_id + 1
@@ -280,6 +283,9 @@ class Placement:
         )
         await self._journal.durable(self._journal.last_seq)
         journaled_at = self._clock()
+        # The disk may have been slow: whoever pressed the kill switch meanwhile must not see it leave.
+        if self._turned_away(state, intent, instrument):
+            return None
         try:
             self._session.place(
                 order_id,

@@ -58,7 +58,7 @@ class Replacing:
         clock: Callable[[], datetime],
         client_id: int,
         find: Find,
-        turned_away: Callable[[OrderState, OrderIntent], bool],
+        turned_away: Callable[[OrderState, OrderIntent, Instrument | None], bool],
     ) -> None:
         self._ledger = ledger
         self._journal = journal
@@ -95,7 +95,7 @@ class Replacing:
     async def _replace(
         self, state: OrderState, intent: OrderIntent, checker: SimpleRiskChecker
     ) -> int | None:
-        if self._turned_away(state, intent):
+        if self._turned_away(state, intent, None):
             return None
         target = await self._when_ready(state.intent_id, intent.target_intent_id)
         instrument, quote = await self._find(changed(target, intent, state.raw))
@@ -103,7 +103,7 @@ class Replacing:
         # The waits may have been long: the order may be finished, or on its way out, by now.
         target = self._changeable(intent.target_intent_id)
         after = changed(target, intent, state.raw)
-        if self._turned_away(state, intent):
+        if self._turned_away(state, intent, instrument):
             return None
         order = as_raw(target, after, state.intent_id)
         if self._gate.decide(state, checker, instrument, quote, order=order).denied is not None:
@@ -119,6 +119,11 @@ class Replacing:
             )
         )
         await self._journal.durable(self._journal.last_seq)
+        # The disk may have been slow: whoever pressed the kill switch meanwhile must not see it leave.
+        if self._turned_away(state, intent, instrument):
+            refused = self._ledger.get(state.intent_id)
+            self._give_up(target, "" if refused is None else refused.reason)
+            return None
         self._send(target, after, instrument)
         return target.order_id
 
@@ -134,9 +139,11 @@ class Replacing:
                 contracts.order(after, order_id, self._client_id, account),
             )
         except (IntentError, NotConnectedError) as error:
-            self._ledger.record(
-                ReplaceRefused(intent_id=target.intent_id, at=self._clock(), code=0, text=str(error))
-            )
+            self._give_up(target, str(error))
+
+    def _give_up(self, target: OrderState, reason: str) -> None:
+        """The change never left; its order keeps its terms."""
+        self._ledger.record(ReplaceRefused(intent_id=target.intent_id, at=self._clock(), code=0, text=reason))
 
     async def _when_ready(self, replace_id: str, target_id: str) -> OrderState:
         """The target once it may be changed: acknowledged, no change pending, the last one a second ago."""

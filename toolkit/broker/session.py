@@ -195,6 +195,12 @@ class Session:
         await self._pacer.turn(Lane.CANCEL)
         self._socket().cancelOrder(order_id)
 
+    async def cancel_account(self) -> None:
+        """Cancel every order of the account, of other programs and manual ones too (hazard H44)."""
+        assert self._pacer is not None
+        await self._pacer.turn(Lane.CANCEL)
+        self._socket().reqGlobalCancel()
+
     # --- questions
 
     async def contract_details(self, contract: Contract, timeout: float) -> list[ContractDetails]:

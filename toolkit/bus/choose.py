@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from toolkit.bus.embedded import EmbeddedConsumer, EmbeddedProducer
-from toolkit.bus.topics import INTENTS
+from toolkit.bus.topics import CONTROL, INTENTS
 from toolkit.errors import BusError, ToolkitError
 from toolkit.settings import Settings
 
@@ -35,6 +35,22 @@ def consumer_and_producer(settings: Settings) -> tuple[Any, Any]:
     else:
         source = EmbeddedConsumer(settings.bus_path, INTENTS, group_id=GROUP)
     return source, sink
+
+
+def control_consumer(settings: Settings) -> Any:
+    """
+    A consumer of ``order_control``: each lane hears every command, so its group is its own.
+
+    Raises:
+        BusError: the bus cannot be reached.
+    """
+    lane = _member(settings)
+    group = f"{GROUP}-control-{lane}"[:249]
+    if settings.kafka_bootstrap_servers:
+        from toolkit.bus import kafka
+
+        return kafka.consumer(settings.kafka_bootstrap_servers, CONTROL, group, member=lane)
+    return EmbeddedConsumer(settings.bus_path, CONTROL, group_id=group)
 
 
 def producer(settings: Settings) -> Any:

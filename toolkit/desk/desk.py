@@ -23,8 +23,9 @@ import pandas as pd
 from toolkit.app.engine import Engine
 from toolkit.desk import intents, practice
 from toolkit.desk.changes import Changes, wait_until_final
+from toolkit.desk.operator import Operator
 from toolkit.desk.submission import Submission
-from toolkit.desk.view import ANSWER_TIMEOUT, View
+from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.errors import ConfigError, IntentError, NotConnectedError
 from toolkit.orders.intent import parse, readable_id
 from toolkit.reports.frames import orders_frame
@@ -129,9 +130,9 @@ def _practise(changes: dict[str, Any], options: dict[str, Any]) -> Desk:
     return Desk(engine, gateway)
 
 
-class Desk(View):
+class Desk(Operator):
     """
-    Orders out, and all that ``View`` shows of them; made by ``connect``.
+    Orders out, all that ``View`` shows of them, and what an ``Operator`` presses; made by ``connect``.
 
     Attributes:
         gateway: the paper gateway that ``connect("paper")`` started, else None.

@@ -9,6 +9,7 @@ The invariants, by number:
     3   no broker order without an earlier journaled approval, and on the approved terms
     5   a final order changes only by fills and corrections
     6   every intent reaches a report in bounded time
+    7   after the kill switch nothing is sent but cancels, and neither while trading is halted
     8   positions from reports are the broker's
     9   a commission is the broker's or unknown, never invented
     10  replaying the journal gives the live states exactly
@@ -25,6 +26,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from toolkit.journal.evidence import Breach, BrokerExecution, BrokerOrder, Case, gather
+from toolkit.orders.controls import AnyFact, ControlState, Standing, apply
 from toolkit.orders.events import (
     Accepted,
     AnyEvent,
@@ -48,6 +50,7 @@ def audit(
     broker_orders: Iterable[BrokerOrder] | None = None,
     broker_executions: Iterable[BrokerExecution] | None = None,
     *,
+    controls: Iterable[tuple[int, AnyFact]] = (),
     live: Mapping[str, OrderState] | None = None,
     as_of: datetime | None = None,
     within: timedelta = timedelta(minutes=1),
@@ -60,12 +63,14 @@ def audit(
         reports: the reports of the same journal, from it or from the topic (repeats are no harm).
         broker_orders: every new order that the journal's clients sent, at the broker; None: not asked.
         broker_executions: every execution of those orders; None: not asked.
+        controls: what operators did, each with the number of the newest fact before it
+            (``JournalReader.controls``).
         live: the ledger's states by intent id, to hold the replay against; None leaves that out.
         as_of: UTC; an intent received less than ``within`` before it may still wait for its report.
             None: none may.
         within: how soon after its arrival an intent must have a report.
     """
-    case = gather(events, reports, broker_orders, broker_executions, live, as_of, within)
+    case = gather(events, reports, broker_orders, broker_executions, controls, live, as_of, within)
     return [breach for check in CHECKS for breach in check(case)]
 
 
@@ -205,6 +210,28 @@ def intents_reach_a_report(case: Case) -> Iterator[Breach]:
             yield Breach(6, intent_id, f"its first report came after {waited:g} s.")
 
 
+def nothing_is_sent_after_a_kill(case: Case) -> Iterator[Breach]:
+    """I7, in the journal, and at the broker for orders that were turned away at the last moment."""
+    standing, pending = Standing(), list(case.controls)
+    refused: dict[str, str] = {}
+    sent: set[str] = set()
+    for number, event in enumerate(case.events, 1):
+        while pending and pending[0][0] < number:
+            standing = apply(standing, pending.pop(0)[1])
+        match event:
+            case Sent():
+                sent.add(event.intent_id)
+            case Denied() if event.code in _CLOSED:
+                refused[event.intent_id] = event.code
+        if isinstance(event, Reserved | Sent | ReplaceRequested) and standing.state.value in _CLOSED:
+            what = {Reserved: "given an order id", Sent: "sent"}.get(type(event), "changed")
+            yield Breach(7, event.intent_id, f"it was {what} although the state was {standing.told}.")
+    for order in case.orders or ():
+        if order.order_ref in refused and order.order_ref not in sent:
+            code = refused[order.order_ref]
+            yield Breach(7, order.order_ref, f"it was denied as {code}, but the broker has an order of it.")
+
+
 def positions_are_the_brokers(case: Case) -> Iterator[Breach]:
     """I8, from the quantity that each intent's last report calls filled."""
     if case.executions is None:
@@ -304,12 +331,14 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Breach]], ...]] = (
     orders_were_approved,
     final_orders_stay,
     intents_reach_a_report,
+    nothing_is_sent_after_a_kill,
     positions_are_the_brokers,
     commissions_are_the_brokers,
     replay_is_live,
     report_numbers_have_no_holes,
 )
 
+_CLOSED = frozenset({ControlState.HALTED.value, ControlState.KILLED.value})
 _FILLS = frozenset({"Fill", "PartialFill", "Correction"})
 _REVIVALS = _FILLS | {"Recovered"}
 """What may follow a final report; ``Recovered`` when the broker overrules how a person settled an order."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from toolkit.errors import JournalError
+from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent
 
 VERSION: Final = 1
@@ -37,6 +38,31 @@ def encode_report(report: Mapping[str, Any]) -> bytes:
         JournalError: as ``encode``.
     """
     return _encode(report, f"report {report.get('report_seq')} of {report.get('intent_id')}")
+
+
+def encode_control(fact: AnyFact) -> bytes:
+    """
+    One operator's fact as a JSON object, as ``encode`` does.
+
+    Raises:
+        JournalError: as ``encode``.
+    """
+    return _PREFIX + _encode(fact, type(fact).__name__)[1:]
+
+
+def decode_control(body: bytes, row: int) -> AnyFact:
+    """
+    The fact that ``encode_control`` wrote.
+
+    Raises:
+        JournalError: as ``decode``.
+    """
+    if not body.startswith(_PREFIX):
+        _refuse_version(body, row)
+    try:
+        return _controls.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JournalError(f"Row {row} of the journal's controls cannot be read ({error}).") from error
 
 
 def decode(body: bytes, row: int) -> AnyEvent:
@@ -97,4 +123,5 @@ class _Version(msgspec.Struct):
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_controls: msgspec.json.Decoder[AnyFact] = msgspec.json.Decoder(AnyFact)
 _version = msgspec.json.Decoder(_Version)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState, execution_root
@@ -61,6 +62,8 @@ class Case:
     orders: list[BrokerOrder] | None
     executions: dict[str, dict[str, BrokerExecution]] | None
     """order ref -> execution id up to its last dot -> the execution in force"""
+    controls: list[tuple[int, AnyFact]]
+    """what operators did, each with the number of the newest fact before it"""
     live: Mapping[str, OrderState] | None
     as_of: datetime | None
     within: timedelta
@@ -71,6 +74,7 @@ def gather(
     reports: Iterable[Mapping[str, Any]],
     broker_orders: Iterable[BrokerOrder] | None,
     broker_executions: Iterable[BrokerExecution] | None,
+    controls: Iterable[tuple[int, AnyFact]],
     live: Mapping[str, OrderState] | None,
     as_of: datetime | None,
     within: timedelta,
@@ -83,6 +87,7 @@ def gather(
         _by_intent(reports),
         None if broker_orders is None else list(broker_orders),
         None if broker_executions is None else _effective(broker_executions),
+        list(controls),
         live,
         as_of,
         within,

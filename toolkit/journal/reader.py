@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -13,6 +14,7 @@ import msgspec
 
 from toolkit.errors import JournalError
 from toolkit.journal import encoding, schema
+from toolkit.orders.controls import AnyFact, Unreadable
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState
@@ -81,6 +83,27 @@ class JournalReader:
         )
         return [Unsent(row, key, body.encode()) for row, key, body in rows]
 
+    def controls(self) -> Iterator[tuple[int, AnyFact]]:
+        """
+        What operators did, oldest first, each with the number of the newest fact at that moment.
+
+        A row that is missing or cannot be read comes as ``Unreadable``: nobody knows what it forbade.
+        """
+        if schema.version(self._database) < schema.CONTROLS_SINCE:
+            return
+        expected, at = 1, _EPOCH
+        # As a blob, because a torn row may hold anything.
+        query = "select seq, after, cast(body as blob) from controls order by seq"
+        for seq, after, body in self._rows(query):
+            if seq != expected:
+                yield after, _unreadable(at, f"Row {expected} of the journal's controls is missing.")
+            try:
+                fact = encoding.decode_control(body, seq)
+            except JournalError as error:
+                fact = _unreadable(at, str(error))
+            yield after, fact
+            expected, at = seq + 1, fact.at
+
     def last_seq(self) -> int:
         """Number of the newest fact, 0 when there is none."""
         ((seq,),) = self._rows("select coalesce(max(seq), 0) from events")
@@ -104,3 +127,10 @@ class JournalReader:
                 yield from cursor
         except sqlite3.Error as error:
             raise schema.explain(error, self.path) from error
+
+
+def _unreadable(at: datetime, reason: str) -> Unreadable:
+    return Unreadable(at=at, by="the journal", reason=reason)
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)

@@ -3,6 +3,9 @@ The journal's tables, how a file gets them, and what SQLite's refusals mean to a
 
 One row of ``events`` per fact, for ever. The same statement that writes a fact writes its report
 and, for a reservation, its order, because all of them are columns of the view ``inbox``.
+
+``controls`` holds what operators did (kill, resume, arm, limits); ``after`` is the newest row of
+``events`` at that moment, so that the two can be told in one order.
 """
 
 from __future__ import annotations
@@ -50,8 +53,19 @@ MIGRATIONS: Final = (
             select new.client_id, new.order_id, new.intent_id where new.order_id is not null;
     end;
     """,
+    """
+    create table controls (
+        seq integer primary key,
+        after integer not null,
+        type text not null,
+        body text not null
+    );
+    """,
 )
 """Step n takes a file from schema version n to n + 1 (``user_version``)."""
+
+CONTROLS_SINCE: Final = 2
+"""The first schema version with a table of controls."""
 
 
 def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
@@ -98,18 +112,24 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
         (verdict,) = database.execute("pragma quick_check(1)").fetchone()
         if mode != "wal" or verdict != "ok":
             raise _damaged(path, verdict if mode == "wal" else f"its journal mode is {mode}, not wal")
-        (version,) = database.execute("pragma user_version").fetchone()
+        found = version(database)
         # A file that may only be read opens as well; a write shows it before anything depends on it.
         database.execute("begin immediate")
-        database.execute(f"pragma user_version = {version}")
+        database.execute(f"pragma user_version = {found}")
         database.execute("rollback")
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        for number, script in enumerate(MIGRATIONS[found:], found + 1):
             database.executescript(
                 f"begin immediate; {script} pragma application_id = {APPLICATION_ID}; "
                 f"pragma user_version = {number}; commit;"
             )
     except sqlite3.Error as error:
         raise explain(error, path) from error
+
+
+def version(database: sqlite3.Connection) -> int:
+    """The file's schema version, 0 when it has no tables yet."""
+    (number,) = database.execute("pragma user_version").fetchone()
+    return int(number)
 
 
 def explain(error: sqlite3.Error, path: Path) -> JournalError:
@@ -140,14 +160,14 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
 
 
 def _check_format(database: sqlite3.Connection, path: Path) -> None:
-    (version,) = database.execute("pragma user_version").fetchone()
+    found = version(database)
     (owner,) = database.execute("pragma application_id").fetchone()
     (tables,) = database.execute("select count(*) from sqlite_master").fetchone()
     if tables and owner != APPLICATION_ID:
         raise JournalError(f"{path} is the database of another program; give the journal a path of its own.")
-    if version > len(MIGRATIONS):
+    if found > len(MIGRATIONS):
         raise JournalError(
-            f"The journal {path} was written by a newer toolkit (schema {version}, this one reads "
+            f"The journal {path} was written by a newer toolkit (schema {found}, this one reads "
             f"{len(MIGRATIONS)}); upgrade toolkit."
         )
 

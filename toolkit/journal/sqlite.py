@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import logging
 import sqlite3
 import threading
@@ -29,12 +30,16 @@ from toolkit.errors import JournalError
 from toolkit.journal import encoding, schema
 from toolkit.journal.lock import OwnerLock
 from toolkit.journal.reader import JournalReader, Unsent
+from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent, Reserved
 
 log = logging.getLogger(__name__)
 
 # (seq, intent id, type, body, report number, report, client id, order id): the columns of ``inbox``.
 _Row = tuple[int, str, str, str, int | None, str | None, int | None, int | None]
+
+_Control = tuple[int, str, str, concurrent.futures.Future[None]]
+# (newest fact, type, body, what to resolve once it is durable)
 
 STATEMENT_ROWS: Final = 128
 """
@@ -77,6 +82,9 @@ class SqliteJournal:
         self._reading = threading.Lock()
         self._rows: list[_Row] = []
         self._sent: list[int] = []
+        self._controls: list[_Control] = []
+        self._in_work: list[_Control] = []
+        """Controls that the writer has taken and not committed yet."""
         self._waiting: dict[asyncio.AbstractEventLoop, list[tuple[int, asyncio.Future[None]]]] = {}
         """loop -> (sequence number, what to resolve once it is durable)"""
         self._closing = self._ended = False
@@ -168,6 +176,25 @@ class SqliteJournal:
             self._sent.extend(ids)
             self._queued.notify()
 
+    def append_control(self, fact: AnyFact) -> concurrent.futures.Future[None]:
+        """
+        Queue what an operator did for the next group commit.
+
+        Returns:
+            What resolves when it is on disk, and raises JournalError when it never will be.
+
+        Raises:
+            JournalError: the journal failed or is closed.
+        """
+        body = encoding.encode_control(fact).decode()
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        done.set_running_or_notify_cancel()  # who gives up waiting cannot take the fact back
+        with self._lock:
+            self._check()
+            self._controls.append((self._last, type(fact).__name__, body, done))
+            self._queued.notify()
+        return done
+
     # --- recall ----------------------------------------------------------------------------------
 
     @property
@@ -190,6 +217,11 @@ class SqliteJournal:
         self.flush()
         with JournalReader(self.path) as reader:
             yield from reader.events()
+
+    def controls(self) -> list[AnyFact]:
+        """What operators did, oldest first, as far as it is on disk; ``JournalReader.controls``."""
+        with self._reading:
+            return [fact for _, fact in self._reader.controls()]
 
     def outbox(self, limit: int, after: int = 0) -> list[Unsent]:
         """
@@ -253,13 +285,15 @@ class SqliteJournal:
     def _commit_queued(self) -> bool:
         """Commit what has queued up, as one group; False when nothing will follow."""
         with self._lock:
-            self._queued.wait_for(lambda: self._rows or self._sent or self._closing)
+            self._queued.wait_for(lambda: self._rows or self._sent or self._controls or self._closing)
             rows, self._rows = self._rows, []
             sent, self._sent = self._sent, []
-        if not rows and not sent:
+            controls, self._in_work = self._controls, self._controls
+            self._controls = []
+        if not rows and not sent and not controls:
             return False
         # A statement of its own is a transaction already; BEGIN and COMMIT would only cost turns.
-        several = len(rows) > STATEMENT_ROWS or bool(rows and sent)
+        several = len(rows) > STATEMENT_ROWS or bool(controls) or bool(rows and sent)
         if several:
             self._database.execute("begin immediate")
         for start in range(0, len(rows), STATEMENT_ROWS):
@@ -272,11 +306,18 @@ class SqliteJournal:
                 "update reports set sent_at = ? where id in (select value from json_each(?))",
                 (datetime.now(UTC).isoformat(), msgspec.json.encode(sent).decode()),
             )
+        if controls:
+            self._database.executemany(
+                "insert into controls (after, type, body) values (?, ?, ?)", [row[:3] for row in controls]
+            )
         if several:
             self._database.execute("commit")
         self.commits += 1
         if rows:
             self._announce(rows[-1][0])
+        for *_, done in controls:
+            done.set_result(None)
+        self._in_work = []
         return True
 
     def _announce(self, seq: int) -> None:
@@ -298,7 +339,10 @@ class SqliteJournal:
             self.failure = failure
             self._ended = True
             left, self._waiting = self._waiting, {}
+            controls = [*self._in_work, *self._controls]
             self._committed.notify_all()
+        for *_, done in controls:
+            done.set_exception(failure or self._closed())
         for loop, waiting in left.items():
             self._resume(loop, [future for _, future in waiting], failure or self._closed())
         if failure is None:

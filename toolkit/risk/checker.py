@@ -35,19 +35,22 @@ class SimpleRiskChecker:
     Attributes:
         config: every limit, as given or by default.
         limits: the same, read and checked.
-        limits_hash: a short fingerprint of the limits in force, stamped on every report.
+        limits_in_force: what is enforced, by name, as plain text and lists; for the journal.
+        limits_hash: a short fingerprint of it, stamped on every report.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        self.config = complete(config or {})
-        self.limits = Limits.read(self.config)
-        self.max_order_quantity = self.config["max_order_quantity"]
-        self.max_gross_exposure = self.config["max_gross_exposure"]
-        self.blocked_symbols = self.limits.names.get("blocked_symbols", frozenset())
         self._book: Book | None = None
-        self._checks = in_force(self.limits, bound=False)
-        self._alone = Context(limits=self.limits)
-        self.limits_hash = _fingerprint(self.limits)
+        self._set(complete(config or {}))
+
+    def change(self, limits: Mapping[str, Any]) -> None:
+        """
+        Put other limits in force, by name; those that are not named stay.
+
+        Raises:
+            ConfigError: a name is unknown or a value malformed; nothing was changed.
+        """
+        self._set(complete({**self.config, **limits}))
 
     def bind(self, book: Book) -> None:
         """Measure against this book from now on; asked before every order, so the same again is free."""
@@ -86,11 +89,25 @@ class SimpleRiskChecker:
         context = self._alone if book is None else Context.of(order, book, self.limits)
         return [check(order, context) for check in self._checks]
 
+    def _set(self, config: dict[str, Any]) -> None:
+        limits = Limits.read(config)
+        self.config, self.limits = config, limits
+        self.max_order_quantity = config["max_order_quantity"]
+        self.max_gross_exposure = config["max_gross_exposure"]
+        self.blocked_symbols = limits.names.get("blocked_symbols", frozenset())
+        self._checks = in_force(limits, bound=self._book is not None)
+        self._alone = Context(limits=limits)
+        self.limits_in_force = _plain(limits)
+        self.limits_hash = _fingerprint(self.limits_in_force)
 
-def _fingerprint(limits: Limits) -> str:
-    content = {
+
+def _plain(limits: Limits) -> dict[str, Any]:
+    return {
         **{name: f"{value.normalize():f}" for name, value in limits.numbers.items()},
         **{name: sorted(entries) for name, entries in limits.names.items()},
         **dict.fromkeys(limits.forbidden, "false"),
     }
+
+
+def _fingerprint(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:12]

@@ -40,6 +40,7 @@ def reconcile(
             reader.reports() if reports is None else reports,
             None if truth is None else _orders(truth),
             None if truth is None else _executions(truth),
+            controls=reader.controls(),
             live=live,
         )
 
