@@ -1,0 +1,54 @@
+"""The programs of cases, and how to play many of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests.faults import crashes, cuts
+from tests.faults.evidence import Verdict
+from tests.faults.processes import FORKER
+
+WORKERS: Final = 4
+"""Cases at a time: most of a case is waiting, for disks and for the service's way back."""
+
+
+class Program(NamedTuple):
+    """
+    One family of cases.
+
+    Attributes:
+        title: what was tried, for the table.
+        cases: all of them.
+        sample: those of every run.
+        run: plays one with its files in a folder.
+    """
+
+    title: str
+    cases: Callable[[], Iterable[Any]]
+    sample: Callable[[], list[Any]]
+    run: Callable[[Any, Path], Verdict]
+
+
+PROGRAMS: Final = (
+    Program("P1 the service killed with SIGKILL", crashes.crashes, crashes.sample, crashes.run),
+    Program("P2 the connection cut", cuts.cuts, cuts.sample, cuts.run),
+)
+
+
+@contextmanager
+def playing(run: Callable[[Any, Path], Verdict], cases: Iterable[Any], folder: Path) -> Iterator[dict[Any, Future[Verdict]]]:
+    """Play cases a few at a time; case -> its verdict, or why there is none."""
+    with ProcessPoolExecutor(WORKERS, mp_context=FORKER) as pool:
+        futures = {}
+        for number, case in enumerate(cases):
+            place = folder / str(number)
+            place.mkdir()
+            futures[case] = pool.submit(run, case, place)
+        try:
+            yield futures
+        finally:
+            pool.shutdown(cancel_futures=True)
