@@ -36,9 +36,7 @@ RECOVERY: Final = (
     "completed orders asked", "completed orders told", "publish", "report marked as sent",
 )  # fmt: skip
 NEEDS_FILL: Final = frozenset({"fill", "commission", "report on disk", "publish", "report on the bus"})
-MAY_PARK: Final = frozenset(
-    {"after order reserved", "after order on disk", "before socket write"}
-)
+MAY_PARK: Final = frozenset({"after order reserved", "after order on disk", "before socket write"})
 """Points at which the order may be durable without having been written: nobody can know, so nobody sends."""
 
 
@@ -69,7 +67,9 @@ def crashes() -> Iterator[Crash]:
                 yield Crash(order_type, f"{moment} {step}")
         for step in RECOVERY:
             # "asked" and "told" are the two ends of one step.
-            moments = {"asked": ("before",), "told": ("after",)}.get(step.rpartition(" ")[2], ("before", "after"))
+            moments = {"asked": ("before",), "told": ("after",)}.get(
+                step.rpartition(" ")[2], ("before", "after")
+            )
             for moment in moments:
                 yield Crash(order_type, f"{moment} {step}", recovery=True)
 

@@ -45,6 +45,17 @@ class Verdict:
         """Whether nothing is lost, doubled or contradicted."""
         return not (self.lost or self.duplicated or self.breaches)
 
+    @property
+    def summary(self) -> str:
+        """In one line."""
+        ends = ", ".join(f"{count} {status}" for status, count in Counter(self.outcomes.values()).items())
+        found = [*self.lost, *self.duplicated, *self.breaches]
+        return (
+            f"{ends}; {len(self.unknowable)} for an operator; lost {len(self.lost)}, duplicated "
+            f"{len(self.duplicated)}, invariants violated {len(self.breaches)}"
+            + "".join(f"\n  {each}" for each in found[:20])
+        )
+
 
 def judge(settings: Settings, ledger: Rows) -> Verdict:
     """
@@ -66,9 +77,7 @@ def judge(settings: Settings, ledger: Rows) -> Verdict:
             breaches.append(Breach(4, name, "its offset is committed, but its outcome is not journaled."))
     last = {report["intent_id"]: report for report in reports}
     sent = {order.order_ref for order in orders}
-    unknowable = [
-        name for name, report in last.items() if report["status"] == UNKNOWN and name not in sent
-    ]
+    unknowable = [name for name, report in last.items() if report["status"] == UNKNOWN and name not in sent]
     told = {execution_root(fill["exec_id"]) for report in reports for fill in report["executions"]}
     return Verdict(
         lost=[name for name in dict.fromkeys(intents) if name not in last]
@@ -105,6 +114,15 @@ def on_the_bus(settings: Settings) -> tuple[list[str], list[dict[str, Any]], int
         intents = [_read(record)["intent_id"] for record in store.fetch(topics.INTENTS, 0, _ALL)]
         reports = [_read(record) for record in store.fetch(topics.REPORTS, 0, _ALL)]
         return intents, reports, store.committed(choose.GROUP, topics.INTENTS)
+    finally:
+        store.close()
+
+
+def committed(settings: Settings) -> int:
+    """How many intents the service has committed."""
+    store = Store(settings.bus_path)
+    try:
+        return store.committed(choose.GROUP, topics.INTENTS)
     finally:
         store.close()
 

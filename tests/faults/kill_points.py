@@ -96,7 +96,9 @@ STEPS: Final[Mapping[str, Step]] = {
         lambda at: _is_fill(at["topic"], at["value"]),
     ),
     "report on the bus": Step(
-        "toolkit.bus.store", "Store.append", lambda at: any(_is_fill(m.topic, m.value) for m in at["messages"])
+        "toolkit.bus.store",
+        "Store.append",
+        lambda at: any(_is_fill(m.topic, m.value) for m in at["messages"]),
     ),
     "report marked as sent": Step("toolkit.journal.sqlite", "SqliteJournal.mark_sent"),
     "offset commit": Step("toolkit.bus.embedded", "EmbeddedConsumer.commit"),

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pytest
+
 from tests.faults import crashes, cuts
 from tests.faults.evidence import Verdict
 from tests.faults.processes import FORKER
 
+TURN_S: Final = 100.0
+"""Seconds for the next case in turn to end."""
 WORKERS: Final = 4
 """Cases at a time: most of a case is waiting, for disks and for the service's way back."""
 
@@ -40,7 +44,9 @@ PROGRAMS: Final = (
 
 
 @contextmanager
-def playing(run: Callable[[Any, Path], Verdict], cases: Iterable[Any], folder: Path) -> Iterator[dict[Any, Future[Verdict]]]:
+def playing(
+    run: Callable[[Any, Path], Verdict], cases: Iterable[Any], folder: Path
+) -> Iterator[dict[Any, Future[Verdict]]]:
     """Play cases a few at a time; case -> its verdict, or why there is none."""
     with ProcessPoolExecutor(WORKERS, mp_context=FORKER) as pool:
         futures = {}
@@ -52,3 +58,13 @@ def playing(run: Callable[[Any, Path], Verdict], cases: Iterable[Any], folder: P
             yield futures
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def asked(request: pytest.FixtureRequest) -> list[Any]:
+    """The cases of the tests that were selected from the module that asks."""
+    found = (
+        item.callspec.params.get("case")
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module and hasattr(item, "callspec")
+    )
+    return list(dict.fromkeys(case for case in found if case is not None))
