@@ -1,17 +1,20 @@
 """
 P2: the connection cut at every message of the order path and of the snapshot, in every way.
 
-Each cut is made by the gateway's own fault primitives. A case: an order, a cut, the service's own way
-back to the gateway, the end of the order; then the books are compared.
+Each cut is made by the gateway's own fault primitives, or by a relay in the middle of a request.
+A case: an order, a cut, the service's own way back to the gateway, the end of the order; then the books
+are compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.faults.cutter import Cutter
 from tests.faults.evidence import Verdict
 from tests.faults.play import Play
 
@@ -47,6 +50,8 @@ CUT_REQUEST: Final[Mapping[str, Mapping[str, Any]]] = {
     "hang before": {"fault": "mute", "served": False},
     "hang after": {"fault": "mute"},
 }
+AMID_REQUEST: Final = ("FIN amid", "RST amid", "hang amid")
+"""Half of a request reaches the gateway: the relay's work."""
 UPSTREAM: Final[Mapping[str, tuple[int | str, ...]]] = {
     "1100 1102": (1100, "fill", 1102),
     "1100 1101": (1100, "fill", 1101),
@@ -69,7 +74,7 @@ class Cut:
     Attributes:
         stage: ``order``, ``snapshot`` or ``upstream``.
         message: at which message, or which sequence of ``UPSTREAM``.
-        how: one of ``CUT_REPLY`` or ``CUT_REQUEST``; "" for upstream.
+        how: one of ``CUT_REPLY``, ``CUT_REQUEST`` or ``AMID_REQUEST``; "" for upstream.
     """
 
     stage: str
@@ -83,7 +88,7 @@ class Cut:
 def cuts() -> Iterator[Cut]:
     """Every case."""
     for message in REQUESTS:
-        for how in CUT_REQUEST:
+        for how in (*CUT_REQUEST, *AMID_REQUEST):
             yield Cut("order", message, how)
     for message in REPLIES:
         for how in CUT_REPLY:
@@ -112,10 +117,18 @@ def run(case: Cut, folder: Path) -> Verdict:
     Raises:
         AssertionError: the cut was not made, the end did not come, or it is not the one that is due.
     """
-    with Play(folder) as play:
+    with ExitStack() as stack:
+        play = stack.enter_context(Play(folder))
+        relay = None
+        if case.message in REQUESTS and case.how in AMID_REQUEST:
+            relay = stack.enter_context(Cutter(play.gateway.port, case.message, case.how.partition(" ")[0]))
+            play.connect_through(relay.port)
         service = play.serve()
         play.wait(lambda: service.ready)
-        _STAGES[case.stage](play, case)
+        if relay is None:
+            _STAGES[case.stage](play, case)
+        else:
+            _cut_amid_request(play, case, relay)
         verdict = play.finish(service)
     _check(verdict)
     return verdict
@@ -138,6 +151,17 @@ def _cut_order(play: Play, case: Cut) -> None:
         play.quote(449.40, 449.50)
     _wait_cut(play, case)
     # What the broker has and nobody cancelled is filled in the end.
+    play.quote(449.40, 449.50)
+
+
+def _cut_amid_request(play: Play, case: Cut, relay: Cutter) -> None:
+    """Half of the request reaches the gateway; what the broker has fills in the end."""
+    play.send(_buy(ORDER, 449.50))
+    if case.message == "cancelOrder":
+        play.wait(lambda: play.told(ORDER, "Submitted"))
+        play.send({"intent_id": CANCEL, "action": "CANCEL", "target_intent_id": ORDER})
+    play.wait(lambda: relay.struck)
+    relay.release()
     play.quote(449.40, 449.50)
 
 

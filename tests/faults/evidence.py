@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from toolkit.bus import choose, topics
 from toolkit.bus.store import Store
-from toolkit.journal.audit import Breach, BrokerExecution, BrokerOrder, audit
+from toolkit.gateway.ledger import Ledger
+from toolkit.journal.audit import Breach
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.state import OrderStatus, execution_root
+from toolkit.runbooks.reconcile import reconcile
 from toolkit.settings import Settings
 
-Rows = list[dict[str, Any]]
 UNKNOWN: Final = OrderStatus.UNKNOWN.value
 
 
@@ -57,33 +57,25 @@ class Verdict:
         )
 
 
-def judge(settings: Settings, ledger: Rows) -> Verdict:
-    """
-    Hold journal, bus and broker against each other.
-
-    Args:
-        settings: say where journal and bus are.
-        ledger: the rows that the gateway's control port gives.
-    """
+def judge(settings: Settings, ledger: Ledger) -> Verdict:
+    """Hold journal, bus and the broker's own ledger against each other."""
     intents, reports, committed = on_the_bus(settings)
+    breaches = reconcile(settings.journal_path, ledger, reports=reports)
     with JournalReader(settings.journal_path) as journal:
-        history = list(journal.events())
         states = journal.states()
-    orders, executions = at_the_broker(ledger)
-    breaches = audit(history, reports, orders, executions)
     # I4: nothing is committed that is not journaled with its outcome.
     for name in intents[:committed]:
         if name not in states or states[name].undecided:
             breaches.append(Breach(4, name, "its offset is committed, but its outcome is not journaled."))
-    last = {report["intent_id"]: report for report in reports}
-    sent = {order.order_ref for order in orders}
+    last = latest(reports)
+    sent = ledger.orders
     unknowable = [name for name, report in last.items() if report["status"] == UNKNOWN and name not in sent]
     told = {execution_root(fill["exec_id"]) for report in reports for fill in report["executions"]}
     return Verdict(
         lost=[name for name in dict.fromkeys(intents) if name not in last]
         + [name for name, report in last.items() if not report["final"] and name not in unknowable]
-        + [fill.exec_id for fill in executions if execution_root(fill.exec_id) not in told],
-        duplicated=[name for name, count in Counter(order.order_ref for order in orders).items() if count > 1]
+        + [exec_id for exec_id in ledger.fills if execution_root(exec_id) not in told],
+        duplicated=[name for name, orders in sent.items() if len(orders) > 1]
         + [name for name, report in last.items() if _listed_twice(report)],
         breaches=[str(breach) for breach in breaches],
         outcomes={name: report["status"] for name, report in last.items()},
@@ -91,10 +83,9 @@ def judge(settings: Settings, ledger: Rows) -> Verdict:
     )
 
 
-def settled(reports: Iterable[Mapping[str, Any]], intents: Iterable[str], ledger: Rows) -> bool:
+def settled(reports: Iterable[Mapping[str, Any]], intents: Iterable[str], ledger: Ledger) -> bool:
     """Whether nothing more is due: every intent has its end, or waits for an operator."""
-    last = {report["intent_id"]: report for report in reports}
-    sent = {row["order_ref"] for row in ledger if row["row"] == "order"}
+    last, sent = latest(reports), ledger.orders
     for name in intents:
         report = last.get(name)
         if report is None:
@@ -105,6 +96,16 @@ def settled(reports: Iterable[Mapping[str, Any]], intents: Iterable[str], ledger
         elif report["status"] != UNKNOWN or name in sent:
             return False
     return True
+
+
+def latest(reports: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Intent id -> its report with the highest number; what is published twice may come out of order."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for report in reports:
+        before = found.get(report["intent_id"])
+        if before is None or before["report_seq"] < report["report_seq"]:
+            found[report["intent_id"]] = report
+    return found
 
 
 def on_the_bus(settings: Settings) -> tuple[list[str], list[dict[str, Any]], int]:
@@ -125,37 +126,6 @@ def committed(settings: Settings) -> int:
         return store.committed(choose.GROUP, topics.INTENTS)
     finally:
         store.close()
-
-
-def at_the_broker(ledger: Rows) -> tuple[list[BrokerOrder], list[BrokerExecution]]:
-    """The gateway's own records, as the auditor takes them."""
-    orders = [
-        BrokerOrder(
-            order_ref=row["order_ref"],
-            client_id=row["client_id"],
-            order_id=row["order_id"],
-            perm_id=0,
-            symbol=row["symbol"],
-            side=row["action"],
-            quantity=Decimal(row["quantity"]),
-        )
-        for row in ledger
-        if row["row"] == "order" and not row["modification"] and not row["what_if"]
-    ]
-    executions = [
-        BrokerExecution(
-            exec_id=row["exec_id"],
-            order_ref=row["order_ref"],
-            symbol=row["symbol"],
-            side=row["side"],
-            shares=Decimal(row["shares"]),
-            price=Decimal(row["price"]),
-            commission=Decimal(row["commission"]),
-        )
-        for row in ledger
-        if row["row"] == "fill"
-    ]
-    return orders, executions
 
 
 _ALL = 10**9

@@ -19,6 +19,7 @@ import msgspec
 from tests.faults import kill_points
 from toolkit.app.service import serve
 from toolkit.gateway import PaperGateway
+from toolkit.gateway.ledger import IssuedFill, Ledger, ReceivedOrder
 from toolkit.settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -98,9 +99,18 @@ class Gateway:
         """Ask its control port for something; what it answers."""
         return self._ask(command, values)[-1]
 
-    def ledger(self) -> list[dict[str, Any]]:
-        """The truth: orders and cancels received, fills issued."""
-        return self._ask("ledger", {})[:-1]
+    def ledger(self) -> Ledger:
+        """What truly happened, as its control port exports it."""
+        ledger = Ledger()
+        for row in self._ask("ledger", {})[:-1]:
+            match row.pop("row"):
+                case "order":
+                    ledger.requests.append(msgspec.convert(row, ReceivedOrder))
+                case "fill":
+                    ledger.fills[row["exec_id"]] = msgspec.convert(row, IssuedFill)
+                case "cancel":
+                    ledger.cancels.append((row["client_id"], row["order_id"]))
+        return ledger
 
     def _ask(self, command: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         self._control.sendall(msgspec.json.encode({"do": command, **values}) + b"\n")

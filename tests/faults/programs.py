@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.faults import crashes, cuts
+from tests.faults import crashes, cuts, soak
 from tests.faults.evidence import Verdict
 from tests.faults.processes import FORKER
 
@@ -27,19 +27,20 @@ class Program(NamedTuple):
     Attributes:
         title: what was tried, for the table.
         cases: all of them.
-        sample: those of every run.
         run: plays one with its files in a folder.
+        size: how many a case counts for.
     """
 
     title: str
     cases: Callable[[], Iterable[Any]]
-    sample: Callable[[], list[Any]]
     run: Callable[[Any, Path], Verdict]
+    size: Callable[[Any], int] = lambda _: 1
 
 
 PROGRAMS: Final = (
-    Program("P1 the service killed with SIGKILL", crashes.crashes, crashes.sample, crashes.run),
-    Program("P2 the connection cut", cuts.cuts, cuts.sample, cuts.run),
+    Program("P1 the service killed (SIGKILL) at every step", crashes.crashes, crashes.run),
+    Program("P2 the connection cut at every message", cuts.cuts, cuts.run),
+    Program("P9 a day of intents, faults at random", lambda: [soak.DAY], soak.run, lambda day: day.intents),
 )
 
 

@@ -56,6 +56,10 @@ class Day:
         return f"{self.intents} intents, seed {self.seed}"
 
 
+DAY: Final = Day(intents=10_000, seed=1)
+"""The one of the public table."""
+
+
 def run(case: Day, folder: Path) -> Verdict:
     """
     Play one day with its files in ``folder``.
@@ -165,8 +169,8 @@ class _Trader:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
-    parser.add_argument("--intents", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--intents", type=int, default=DAY.intents)
+    parser.add_argument("--seed", type=int, default=DAY.seed)
     parser.add_argument("--keep", type=Path, help="a folder for the files of the day, kept afterwards")
     asked = parser.parse_args()
     day = Day(asked.intents, asked.seed)
