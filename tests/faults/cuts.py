@@ -62,8 +62,11 @@ UPSTREAM: Final[Mapping[str, tuple[int | str, ...]]] = {
     "1101 and the socket": (1100, "fill", 1101, "cut"),
     "1102 and the socket": (1100, "fill", 1102, "cut"),
     "2110 1102": (2110, "fill", 1102),
+    "the gateway killed": ("restart", "fill"),
+    "the gateway killed after a fill": ("fill", "restart"),
+    "the gateway killed twice": ("restart", "restart", "fill"),
 }
-"""Messages about the way from the gateway to the broker, and what happens between them."""
+"""Messages about the way from the gateway to the broker, its own death, and what happens between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ def _cut_upstream(play: Play, case: Cut) -> None:
                 play.quote(449.40, 449.50)
             case "cut":
                 play.gateway.do("disconnect")
+            case "restart":
+                play.restart_gateway()
             case code:
                 play.gateway.do("notice", code=code)
 
