@@ -1,7 +1,7 @@
 """
-``python -m tests.faults [P1 P2 P9]``: play the complete programs, and write the table into the README.
+``python -m tests.faults [P1 P2 P9]``: play complete programs, and write their rows into the README's table.
 
-The table is written only when every program was played and every case came to its end.
+A row is written only when every case of its program came to its end.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from tests.faults.table import Row
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("programs", nargs="*", metavar="P", help="some of them; the table is not written")
+    parser.add_argument(
+        "programs", nargs="*", metavar="P", help="some of them, by number; all when none is named"
+    )
     asked = parser.parse_args().programs
-    chosen = [program for program in PROGRAMS if not asked or program.title.split()[0] in asked]
-    rows = [row for program in chosen if (row := play(program)) is not None]
-    print("".join(map(str, rows)), end="")
-    if len(rows) < len(chosen):
-        sys.exit(1)
-    if len(rows) == len(PROGRAMS):
-        table.write(rows)
-    if any(row.lost or row.duplicated or row.violated for row in rows):
-        sys.exit(1)
+    clean = True
+    for program in PROGRAMS:
+        if asked and program.title.split()[0] not in asked:
+            continue
+        row = play(program)
+        if row is None:
+            clean = False
+            continue
+        print(row, end="", flush=True)
+        table.update(row)
+        clean = clean and not (row.lost or row.duplicated or row.violated)
+    sys.exit(0 if clean else 1)
 
 
 def play(program: Program) -> Row | None:

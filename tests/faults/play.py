@@ -82,9 +82,9 @@ class Play:
             self.settings, topics.INTENTS, [(row["intent_id"], msgspec.json.encode(row)) for row in rows]
         )
 
-    def quote(self, bid: float, ask: float) -> None:
-        """Move the market."""
-        self.gateway.do("quote", symbol=SYMBOL, bid=bid, ask=ask, bid_size=PLENTY, ask_size=PLENTY)
+    def quote(self, bid: float, ask: float, size: int = PLENTY) -> None:
+        """Move the market; ``size`` shares stand on each side."""
+        self.gateway.do("quote", symbol=SYMBOL, bid=bid, ask=ask, bid_size=size, ask_size=size)
 
     def print_trade(self, price: float) -> None:
         """Let the last price be this."""

@@ -127,7 +127,8 @@ class _Trader:
 
     def _move_market(self) -> None:
         away = round(self._random.uniform(-RANGE, RANGE), 2)
-        self._play.quote(BID + away, ASK + away)
+        # So few shares that many orders fill in parts.
+        self._play.quote(BID + away, ASK + away, self._random.randint(1, 60))
         self._play.print_trade(BID + away)
 
     def _trouble(self) -> None:

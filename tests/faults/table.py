@@ -32,16 +32,19 @@ class Row(NamedTuple):
         return "| " + " | ".join(f"{each:,}" if isinstance(each, int) else each for each in self) + " |\n"
 
 
-def write(rows: list[Row]) -> None:
-    """Put the table into the record and into the README."""
-    table = _HEAD + "".join(map(str, rows))
+def update(row: Row) -> None:
+    """Put one program's result into the record, and the record into the README."""
+    rows = {known.program: known for known in read()} | {row.program: row}
+    table = _HEAD + "".join(str(rows[program]) for program in sorted(rows))
     RECORD.write_text(table, encoding="utf-8")
     README.write_text(_BLOCK.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def read() -> list[Row]:
-    """The rows of the record."""
-    found = []
+    """The rows of the record; none before the first run."""
+    found: list[Row] = []
+    if not RECORD.exists():
+        return found
     for line in RECORD.read_text(encoding="utf-8").splitlines()[2:]:
         program, *numbers = (cell.strip() for cell in line.strip("|").split("|"))
         found.append(Row(program, *(int(number.replace(",", "")) for number in numbers)))
