@@ -28,8 +28,6 @@ PATIENCE: Final = 60.0
 
 
 def _forker() -> multiprocessing.context.ForkServerContext:
-    # The parent of all processes finds the sources as we do.
-    os.environ["PYTHONPATH"] = str(ROOT)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "toolkit.app.engine", "toolkit.bus.embedded", "sqlite3"])
     return context
@@ -129,7 +127,8 @@ class Gateway:
 
 def kill(process: ForkServerProcess) -> None:
     """Kill one of our processes if it lives, and wait until it is gone."""
-    process.kill()
+    if process.is_alive():
+        process.kill()
     process.join(PATIENCE)
 
 
