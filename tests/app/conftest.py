@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.auditing import assert_one_story
 from tests.waiting import wait_until
 from toolkit.app.engine import Engine
 from toolkit.bus import choose, topics
@@ -78,8 +79,9 @@ def settings(gateway: PaperGateway, home: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[Desk]:
+def desk(settings: Settings, gateway: PaperGateway) -> Iterator[Desk]:
     engine = Engine(settings, bus=choose.consumer_and_producer, max_messages_per_second=1000)
     engine.start()
     yield Desk(engine, settings)
     engine.stop()
+    assert_one_story(settings.journal_path, gateway, engine.client.ledger)

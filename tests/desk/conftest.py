@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import toolkit
+from tests.auditing import assert_one_story
 from toolkit.desk.desk import Desk
 from toolkit.gateway import PaperGateway
 
@@ -25,6 +26,7 @@ def market(paper_gateway: PaperGateway) -> PaperGateway:
 def desk(market: PaperGateway, home: Path) -> Iterator[Desk]:
     with toolkit.connect(port=market.port, home=home) as desk:
         yield desk
+    assert_one_story(home / "journal.db", market)
 
 
 @pytest.fixture
