@@ -14,6 +14,7 @@ from tests.faults.trading import paper_gateway, placements, reports_of, rest, ru
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
+from toolkit.orders.events import Executed
 from toolkit.orders.state import OrderStatus
 
 LoopRun = Callable[[Any], Any]
@@ -275,15 +276,14 @@ def test_h9_a_fill_with_an_unreadable_time_is_booked_and_its_own_text_kept(
     gateway: PaperGateway, loop_run: LoopRun
 ) -> None:
     async def work() -> None:
+        time = "20260105 12:00:00 Nowhere/Zone"
         async with trading(gateway) as client:
-            gateway.faults.add(
-                "mutate", message="execDetails", set={"time": "20260105 12:00:00 Nowhere/Zone"}
-            )
+            gateway.faults.add("mutate", message="execDetails", set={"time": time})
             await filled(client)
-            facts = [event for event in client.journal.events() if type(event).__name__ == "Executed"]
-            assert [(each.time, each.time_text) for each in facts] == [
-                (None, "20260105 12:00:00 Nowhere/Zone")
-            ]  # type: ignore[union-attr]
+            facts = [event for event in client.journal.events() if isinstance(event, Executed)]
+            assert [(each.time, each.time_text) for each in facts] == [(None, time)]
+            (fill,) = (await reports_of(client))[-1]["executions"]
+            assert fill["time_unsure"]
             assert client.health()["decode_failures"] == 0
 
     run(loop_run, work)

@@ -146,6 +146,7 @@ def test_h23_flapping_farms_close_no_connection_and_hide_quotes_while_they_are_b
         async with trading(gateway) as client:
             gateway.market.set_quote("QQQ", 400.00, 400.02)
             await rest(client, "live", symbol="QQQ", limit_price=390)
+            assert (await client.quote(builders.intent())).mid is not None
             heard: list[int] = []
             client.inbox.code_listeners.append(heard.append)
             for _ in range(20):

@@ -267,3 +267,20 @@ def test_a_gateway_that_restarts_from_its_state_file_needs_nobody(
             await client.disconnect_async()
 
     run(loop_run, work)
+
+
+def test_h28_h32_a_gateway_that_only_reads_keeps_the_gate_closed_and_says_why_at_once(
+    home: Path, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        with paper_gateway(read_only=True) as reads_only:
+            client = IBKRExecClient({"port": reads_only.port, "settle_s": 0.05})
+            assert not await client.connect_async()
+            assert "read-only" in client.last_error.lower()
+            assert await client.place_order(builders.raw_intent(limit_price=440)) is None
+            await client.disconnect_async()
+            async with trading(reads_only, read_only=True) as watching:
+                assert (await watching.quote(builders.intent())).mid is not None
+            assert reads_only.ledger.requests == []
+
+    run(loop_run, work)

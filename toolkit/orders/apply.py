@@ -280,6 +280,7 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
         event.time or event.at,
         event.liquidity,
         event.recovered,
+        event.time is None,
     )
     shares, value = fill.shares, fill.shares * fill.price
     if before is not None:

@@ -247,6 +247,7 @@ def _execution(fill: Execution, state: OrderState) -> dict[str, Any]:
         "liquidity": fill.liquidity,
         "commission": None if charged is None else _optional(charged.amount),
         "recovered": fill.recovered,
+        "time_unsure": fill.time_unsure,
     }
 
 

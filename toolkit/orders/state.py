@@ -33,6 +33,8 @@ class Execution(msgspec.Struct, frozen=True):
     time: datetime
     liquidity: str
     recovered: bool
+    time_unsure: bool = False
+    """The broker's text could not be read, so ``time`` is when we learnt of it (hazard H9)."""
 
 
 class Commission(msgspec.Struct, frozen=True):
