@@ -85,6 +85,8 @@ def test_the_brokers_word_filled_settles_a_change_whose_echo_was_lost():
     assert working(replace_requested(200), executed(100), status("Filled", 100)).status is OrderStatus.FILLED
     larger = working(replace_requested(200), executed(200), status("Filled", 200))
     assert (larger.quantity, larger.status) == (200, OrderStatus.FILLED)
+    smaller = working(executed(60), replace_requested(60), status("Filled", 60))
+    assert (smaller.quantity, smaller.status) == (60, OrderStatus.FILLED)
 
 
 def test_the_word_filled_alone_settles_a_change_once_the_executions_are_there():

@@ -207,9 +207,11 @@ def _report_status(state: OrderState, event: StatusReported) -> OrderState:
             changes["acked_at"] = event.at
     state = replace(state, **changes) if changes else state
     filled = max(event.filled, state.filled_quantity)
-    if event.word == "Filled" and state.change is not None and filled >= state.quantity:
-        return _settle_change(state, state.change, filled)
-    return state
+    change = state.change
+    if event.word != "Filled" or change is None:
+        return state
+    told = filled >= state.quantity or event.filled >= change.quantity
+    return _settle_change(state, change, filled) if told else state
 
 
 _NO_ANSWER = frozenset({OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN})
@@ -217,8 +219,9 @@ _NO_ANSWER = frozenset({OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN})
 
 
 def _settle_change(state: OrderState, change: Change, filled: Decimal) -> OrderState:
-    """An order that is filled as far as its old terms go can only fill on when the new ones are in force."""
-    if filled > state.quantity < change.quantity:
+    """A filled order has its new terms if only they explain how far it filled; else it never will."""
+    larger, smaller = state.quantity < change.quantity, state.quantity > change.quantity
+    if (larger and filled > state.quantity) or (smaller and filled < state.quantity):
         return _change_terms(state, change.quantity, change.limit_price, change.stop_price)
     return replace(state, change=None)
 
