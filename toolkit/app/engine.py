@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -36,6 +37,7 @@ class Engine:
     Args:
         settings: where the gateway is, the limits, and where to keep the journal.
         bus: builds the consumer and producer when the engine starts; None: no bus.
+        renew_consumer: builds another consumer, for when that one falls silent.
         risk_checker: judges every intent; None: the limits of ``settings``.
         options: more of ``ClientConfig`` (``max_messages_per_second``, ...).
     """
@@ -45,11 +47,13 @@ class Engine:
         settings: Settings,
         *,
         bus: Callable[[Settings], tuple[Any, Any]] | None = None,
+        renew_consumer: Callable[[Settings], Any] | None = None,
         risk_checker: SimpleRiskChecker | None = None,
         **options: Any,
     ) -> None:
         self.settings = settings
         self._bus = bus
+        self._renew_consumer = None if renew_consumer is None else functools.partial(renew_consumer, settings)
         self._risk_checker = risk_checker
         self._options = options
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,6 +98,12 @@ class Engine:
         await asyncio.wrap_future(self._started)
 
     @property
+    def serving(self) -> bool:
+        """Whether it has started: client, orchestrator and metrics are there."""
+        started = self._started
+        return started.done() and not started.cancelled() and started.exception() is None
+
+    @property
     def running(self) -> bool:
         """Whether the engine's thread is alive."""
         return self._thread is not None and self._thread.is_alive()
@@ -120,6 +130,7 @@ class Engine:
         Connect, run until ``stop`` is set or intake fails, and close everything.
 
         Raises:
+            JournalLockedError, ClientIdTakenError: another process has this lane (hazard H17).
             ToolkitError: why it could not start, or why intake stopped.
         """
         self._stop = stop or self._stop
@@ -139,8 +150,7 @@ class Engine:
             }
         )
         checker = self._risk_checker or SimpleRiskChecker(self.client.config.limits)
-        if not await self.client.connect_async():
-            raise NotConnectedError(self.client.last_error)
+        await self.client.open()
         checker.bind(self.client.market)
         try:
             await self._serve(checker)
@@ -151,7 +161,9 @@ class Engine:
         consumer, producer = (
             (None, None) if self._bus is None else await asyncio.to_thread(self._bus, self.settings)
         )
-        self.orchestrator = OrderOrchestrator(consumer, producer, self.client, checker)
+        self.orchestrator = OrderOrchestrator(
+            consumer, producer, self.client, checker, renew_consumer=self._renew_consumer
+        )
         self.metrics = Metrics(self.client)
         keeper = asyncio.create_task(self._stay_connected())
         try:
@@ -169,7 +181,6 @@ class Engine:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await self.orchestrator.stop()
-            self.metrics.close()
 
     async def _stay_connected(self) -> None:
         """Connect again, on the same client id, whenever the connection is lost (hazard H24)."""

@@ -7,13 +7,9 @@ scrape of many thousand series holds up everything else.
 
 from __future__ import annotations
 
-import threading
-from wsgiref.simple_server import WSGIServer
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
-from toolkit.errors import ConfigError
 from toolkit.orders.events import (
     AnyEvent,
     BrokerRejected,
@@ -74,38 +70,12 @@ class Metrics:
             ("toolkit_ready", "1 while orders may be placed.", lambda: float(client.ready)),
         ):
             Gauge(name, text, registry=self.registry).set_function(count)
-        self._server: tuple[WSGIServer, threading.Thread] | None = None
         client.ledger.listeners.append(self._count)
         client.inbox.code_listeners.append(self._count_code)
 
-    def serve(self, port: int) -> None:
-        """
-        Serve the series over HTTP on all interfaces, at ``/metrics``.
-
-        Raises:
-            ConfigError: the port is taken.
-        """
-        try:
-            self._server = start_http_server(port, registry=self.registry)
-        except OSError as error:
-            raise ConfigError(
-                f"Metrics cannot be served on port {port}: {error.strerror}; set PROMETHEUS_PORT to a free "
-                "one, or to 0 for none."
-            ) from error
-
-    @property
-    def port(self) -> int:
-        """The port that is served, 0 while none is."""
-        return 0 if self._server is None else self._server[0].server_port
-
-    def close(self) -> None:
-        """Stop serving."""
-        if self._server is not None:
-            server, thread = self._server
-            server.shutdown()
-            server.server_close()
-            thread.join()
-            self._server = None
+    def exposition(self) -> bytes:
+        """The series as a scrape of ``/metrics`` gets them; for any thread."""
+        return generate_latest(self.registry)
 
     def _count(self, event: AnyEvent, state: OrderState, _report: Report | None) -> None:
         match event:

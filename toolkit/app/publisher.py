@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from toolkit.bus.topics import REPORTS
@@ -31,11 +32,19 @@ class Publisher:
     Args:
         journal: whose outbox is sent.
         producer: kafka-python's KafkaProducer, or the embedded bus's twin.
+        on_change: called in the sending thread when the bus stops taking reports, or takes them again.
+
+    Attributes:
+        trouble: why the bus takes no reports at present, ``""`` while it does.
     """
 
-    def __init__(self, journal: SqliteJournal, producer: Any) -> None:
+    def __init__(
+        self, journal: SqliteJournal, producer: Any, on_change: Callable[[], object] = lambda: None
+    ) -> None:
         self._journal = journal
         self._producer = producer
+        self._on_change = on_change
+        self.trouble = ""
         self._taken_up_to = 0
         """Outbox id up to which the bus has taken everything; marks on disk may lag behind."""
         self._due = threading.Event()
@@ -64,18 +73,27 @@ class Publisher:
             stopping = self._stopping.is_set()
             try:
                 while self._send_batch():
-                    pass
-            except JournalError:
+                    self._say("")
+                self._say("")
+            except JournalError as error:
                 log.critical("Reports cannot be sent any more.", exc_info=True)
+                self._say(str(error))
                 return
             except Exception as error:  # noqa: BLE001 - whatever the bus raises, the rows stay and are tried again
                 log.warning("Reports could not be sent (%s); trying again in %g s.", error, RETRY_AFTER)
+                self._say(f"{type(error).__name__}: {error}")
                 if self._stopping.is_set():
                     return
                 self._stopping.wait(RETRY_AFTER)
                 self._due.set()
             if stopping:
                 return
+
+    def _say(self, trouble: str) -> None:
+        changed = bool(trouble) != bool(self.trouble)
+        self.trouble = trouble
+        if changed:
+            self._on_change()
 
     def _send_batch(self) -> bool:
         """Send one batch; whether there may be more. Raises what the producer raises."""

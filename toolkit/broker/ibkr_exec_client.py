@@ -92,6 +92,22 @@ class IBKRExecClient:
         Raises:
             JournalError: the journal cannot be opened, or another process owns it.
         """
+        try:
+            await self.open(timeout)
+        except NotConnectedError as error:
+            log.error("%s", error)
+            return False
+        return True
+
+    async def open(self, timeout: float = 10.0) -> None:
+        """
+        As ``connect_async``, but raises what ``last_error`` says.
+
+        Raises:
+            ClientIdTakenError: another program has our client id.
+            NotConnectedError: the gateway cannot be reached, or does not answer.
+            JournalError: the journal cannot be opened, or another process owns it.
+        """
         await self._close_session()
         first = self._journal is None
         inbox = self._remember()
@@ -108,12 +124,12 @@ class IBKRExecClient:
             raise
         except (NotConnectedError, RequestRefusedError) as error:
             self.last_error = str(error)
-            log.error("%s", error)
             await (self.disconnect_async() if first else self._close_session())
-            return False
+            if isinstance(error, NotConnectedError):
+                raise
+            raise NotConnectedError(self.last_error) from error
         self.last_error = ""
         self._ready.set()
-        return True
 
     async def disconnect_async(self) -> None:
         """Close the connection and the journal; orders at the broker stay as they are."""

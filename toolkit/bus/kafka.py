@@ -18,15 +18,23 @@ from typing import Final
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from toolkit.bus.topics import TOPICS
+from toolkit.bus.topics import DEAD_LETTERS, REPORTS, TOPICS
 from toolkit.errors import BusError
 
 CONNECT_S: Final = 10.0
 """How long a new client tries to reach a broker."""
 DELIVERY_S: Final = 10
 """Seconds after which a record that Kafka did not take has failed, so that a service can always end."""
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""Largest message that our producer and the dead letters' topic take: poison is kept whole (hazard H20)."""
 SESSION_S: Final = 10
 """Seconds of silence after which the group gives a member's partitions to others."""
+
+CONFIGS: Final = {
+    REPORTS: {"retention.ms": str(90 * 86_400_000)},
+    DEAD_LETTERS: {"retention.ms": str(90 * 86_400_000), "max.message.bytes": str(MAX_MESSAGE_BYTES)},
+}
+"""Topic -> how it differs from the broker's defaults: what happened can be read for a quarter of a year."""
 
 
 def consumer(
@@ -72,6 +80,7 @@ def producer(bootstrap: str, *, connect_s: float = CONNECT_S) -> KafkaProducer:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            max_request_size=MAX_MESSAGE_BYTES,
             request_timeout_ms=DELIVERY_S * 500,
             delivery_timeout_ms=DELIVERY_S * 1000,
             max_block_ms=DELIVERY_S * 1000,
@@ -100,7 +109,8 @@ def ensure_topics(
     ):
         for topic in sorted(set(topics) - set(admin.list_topics())):
             try:
-                admin.create_topics({topic: {"num_partitions": partitions}}, wait_for_metadata=True)
+                options = {"num_partitions": partitions, "configs": CONFIGS.get(topic, {})}
+                admin.create_topics({topic: options}, wait_for_metadata=True)
             except TopicAlreadyExistsError:
                 # Another process made it since we looked.
                 continue
