@@ -158,7 +158,8 @@ def test_logs_are_json_when_asked_with_masked_accounts_and_nothing_secret(
         buy(settings, "a")
         with JournalReader(settings.journal_path) as journal:
             wait_until(lambda: any(report["final"] for report in journal.reports("a")), PATIENCE)
-    assert service.end() == 0
+        assert service.end() == 0
+        told, said = service.errors, service.output
     lines = [json.loads(line) for line in told.splitlines()]
     assert lines
     assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
