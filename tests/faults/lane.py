@@ -58,6 +58,7 @@ class Lane:
             self.settings,
             bus=lambda _: (self.make_consumer(), kafka.producer(self.bootstrap)),
             renew_consumer=lambda _: self.consumer(),
+            renew_producer=lambda _: kafka.producer(self.bootstrap, connect_s=1.0),
             max_messages_per_second=1000,
         )
         engine.start()

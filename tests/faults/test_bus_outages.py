@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import MemberToRemove
 from kafka.structs import OffsetAndMetadata
 
 from tests.faults.lane import Lane
 from tests.kafka_broker import KafkaBroker
 from tests.kafka_topics import PATIENCE
 from tests.waiting import wait_until
-from toolkit.app import intake
+from toolkit.app import intake, publisher
 from toolkit.bus import kafka
 from toolkit.errors import BusError
 from toolkit.gateway import PaperGateway
@@ -36,6 +37,7 @@ def market() -> Iterator[PaperGateway]:
 @pytest.fixture
 def lane(kafka_bootstrap: str, market: PaperGateway, home: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
     monkeypatch.setattr(kafka, "DELIVERY_S", 2)
+    monkeypatch.setattr(publisher, "SEND_TIMEOUT", 4.0)
     monkeypatch.setattr(intake, "LOOK_S", 0.3)
     return Lane(kafka_bootstrap, market, home)
 
@@ -120,7 +122,7 @@ def test_h20_a_dead_letter_waits_for_a_kafka_that_is_frozen(lane: Lane, own_kafk
         time.sleep(3)
         own_kafka.thaw()
         lane.settled(engine, 2)
-        assert [letter.value for letter in lane.letters(1)][0] == b"{bad"
+        assert lane.letters(1)[0].value == b"{bad"
 
 
 # --- offsets that are not where we left them ------------------------------------------------------------
@@ -137,9 +139,7 @@ def test_h18_offsets_that_an_operator_moved_back_bring_intents_again_and_no_orde
         wait_until(lambda: lane.committed() == 5, PATIENCE)
     with closing(KafkaAdminClient(bootstrap_servers=lane.bootstrap)) as admin:
         # Who left as a static member is one for some seconds more, and keeps the group from being changed.
-        admin.remove_group_members(lane.group, [f"member-{lane.name}"]) if hasattr(
-            admin, "remove_group_members"
-        ) else None
+        admin.remove_group_members(lane.group, [MemberToRemove(group_instance_id=f"member-{lane.name}")])
         if change == "rewound":
             place = TopicPartition(lane.topic, 0)
             admin.alter_group_offsets(lane.group, {place: OffsetAndMetadata(0, "", -1)})

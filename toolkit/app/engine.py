@@ -37,7 +37,7 @@ class Engine:
     Args:
         settings: where the gateway is, the limits, and where to keep the journal.
         bus: builds the consumer and producer when the engine starts; None: no bus.
-        renew_consumer: builds another consumer, for when that one falls silent.
+        renew_consumer, renew_producer: build another one, for when that falls silent or fails.
         risk_checker: judges every intent; None: the limits of ``settings``.
         options: more of ``ClientConfig`` (``max_messages_per_second``, ...).
     """
@@ -48,12 +48,14 @@ class Engine:
         *,
         bus: Callable[[Settings], tuple[Any, Any]] | None = None,
         renew_consumer: Callable[[Settings], Any] | None = None,
+        renew_producer: Callable[[Settings], Any] | None = None,
         risk_checker: SimpleRiskChecker | None = None,
         **options: Any,
     ) -> None:
         self.settings = settings
         self._bus = bus
         self._renew_consumer = None if renew_consumer is None else functools.partial(renew_consumer, settings)
+        self._renew_producer = None if renew_producer is None else functools.partial(renew_producer, settings)
         self._risk_checker = risk_checker
         self._options = options
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -162,7 +164,12 @@ class Engine:
             (None, None) if self._bus is None else await asyncio.to_thread(self._bus, self.settings)
         )
         self.orchestrator = OrderOrchestrator(
-            consumer, producer, self.client, checker, renew_consumer=self._renew_consumer
+            consumer,
+            producer,
+            self.client,
+            checker,
+            renew_consumer=self._renew_consumer,
+            renew_producer=self._renew_producer,
         )
         self.metrics = Metrics(self.client)
         keeper = asyncio.create_task(self._stay_connected())

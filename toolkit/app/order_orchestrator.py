@@ -43,7 +43,8 @@ class OrderOrchestrator:
         kafka_producer: for reports and dead letters; None: reports stay in the journal's outbox.
         ibkr_client: connected before ``start``.
         risk_checker: judges every intent.
-        renew_consumer: makes another consumer like the first, for when that one falls silent (hazard H46).
+        renew_consumer, renew_producer: make another one like the first, for when that falls silent or
+            fails (hazard H46).
 
     Attributes:
         failure: why intake stopped by itself, None while all is well.
@@ -57,6 +58,7 @@ class OrderOrchestrator:
         risk_checker: SimpleRiskChecker,
         *,
         renew_consumer: Callable[[], Any] | None = None,
+        renew_producer: Callable[[], Any] | None = None,
     ) -> None:
         self.client = ibkr_client
         self.risk_checker = risk_checker
@@ -65,6 +67,7 @@ class OrderOrchestrator:
         self._intake: Intake | None = None
         self._publisher: Publisher | None = None
         self._renew_consumer = renew_consumer
+        self._renew_producer = renew_producer
         self._stopped = asyncio.Event()
         self._reporting = asyncio.Event()
         """Set while the bus takes reports: what nobody can be told of is not begun (hazard H47)."""
@@ -84,6 +87,7 @@ class OrderOrchestrator:
             self._publisher = Publisher(
                 self.client.journal,
                 self._producer,
+                self._renew_producer,
                 lambda: loop.call_soon_threadsafe(self._open_or_close_intake),
             )
             ledger.listeners.append(self._wake_publisher)
@@ -108,6 +112,7 @@ class OrderOrchestrator:
         if self._publisher is not None:
             self.client.ledger.listeners.remove(self._wake_publisher)
             await asyncio.to_thread(self._publisher.stop)
+            self._producer = self._publisher.producer
             self._publisher = None
         if self._producer is not None:
             await asyncio.to_thread(self._producer.close)
@@ -196,8 +201,9 @@ class OrderOrchestrator:
             await asyncio.sleep(RETRY_AFTER)
 
     def _deliver(self, letter: dead_letters.Letter) -> None:
-        sent = self._producer.send(DEAD_LETTERS, value=letter.value, key=letter.key, headers=letter.headers)
-        self._producer.flush(timeout=SEND_TIMEOUT)
+        producer = self._producer if self._publisher is None else self._publisher.producer
+        sent = producer.send(DEAD_LETTERS, value=letter.value, key=letter.key, headers=letter.headers)
+        producer.flush(timeout=SEND_TIMEOUT)
         sent.get(timeout=SEND_TIMEOUT)
 
     def _open_or_close_intake(self) -> None:

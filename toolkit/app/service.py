@@ -102,7 +102,12 @@ class Service:
         print(logs.masked(line) if self._settings.log_mask_accounts else line, flush=True)
 
     def _new_engine(self) -> Engine:
-        return Engine(self._settings, bus=choose.consumer_and_producer, renew_consumer=choose.consumer)
+        return Engine(
+            self._settings,
+            bus=choose.consumer_and_producer,
+            renew_consumer=choose.consumer,
+            renew_producer=choose.producer,
+        )
 
     def _readiness(self) -> dict[str, Any]:
         return readiness(self._engine, self._waiting_for)
