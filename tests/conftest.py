@@ -8,9 +8,11 @@ kernels and commands that tests start.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,8 +108,12 @@ def kafka_service(kafka_gateway: Any, kafka_bootstrap: str, home: Path) -> dict[
 
 
 @pytest.fixture
-def own_kafka(kafka_server: Any) -> Any:
+def own_kafka(kafka_server: Any) -> Iterator[Any]:
     """The shared broker as one that may be killed and frozen; it must run again when the test ends."""
     if isinstance(kafka_server, str):
         pytest.skip("the broker that KAFKA_BOOTSTRAP_SERVERS names is not ours to stop")
-    return kafka_server
+    yield kafka_server
+    # kafka-python forgets to close the sockets of connections that were refused.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

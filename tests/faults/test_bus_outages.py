@@ -22,7 +22,7 @@ from toolkit.bus import kafka
 from toolkit.errors import BusError
 from toolkit.gateway import PaperGateway
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 RARE = pytest.mark.faults_all
 
 

@@ -172,6 +172,7 @@ class Engine:
             renew_producer=self._renew_producer,
         )
         self.metrics = Metrics(self.client)
+        self.metrics.follow(self.orchestrator.health)
         keeper = asyncio.create_task(self._stay_connected())
         try:
             await self.orchestrator.start()

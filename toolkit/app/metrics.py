@@ -7,6 +7,11 @@ scrape of many thousand series holds up everything else.
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
@@ -72,6 +77,21 @@ class Metrics:
             Gauge(name, text, registry=self.registry).set_function(count)
         client.ledger.listeners.append(self._count)
         client.inbox.code_listeners.append(self._count_code)
+
+    def follow(self, health: Callable[[], dict[str, dict[str, Any]]]) -> None:
+        """Add how far intake and publishing are behind, as ``OrderOrchestrator.health`` tells it."""
+
+        def figure(part: str, name: str) -> float:
+            value = health().get(part, {}).get(name)
+            return math.nan if value is None else float(value)
+
+        for series, text, part, name in (
+            ("toolkit_bus_lag", "Intents that the bus has and we were not given.", "bus", "lag"),
+            ("toolkit_bus_renewals", "How often a silent consumer was made anew.", "bus", "renewals"),
+            ("toolkit_outbox_waiting", "Execution reports that wait for the bus.", "outbox", "waiting"),
+        ):
+            gauge = Gauge(series, text, registry=self.registry)
+            gauge.set_function(functools.partial(figure, part, name))
 
     def exposition(self) -> bytes:
         """The series as a scrape of ``/metrics`` gets them; for any thread."""
