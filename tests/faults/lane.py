@@ -17,8 +17,9 @@ from toolkit.app.engine import Engine
 from toolkit.bus import kafka
 from toolkit.bus.topics import DEAD_LETTERS, REPORTS
 from toolkit.gateway import PaperGateway
-from toolkit.journal.audit import audit
+from toolkit.journal.audit import TakenRecord, audit
 from toolkit.journal.reader import JournalReader
+from toolkit.orders.intent import readable_id
 from toolkit.orders.state import OrderState
 from toolkit.settings import Settings
 
@@ -26,9 +27,9 @@ from toolkit.settings import Settings
 class Lane:
     """
     Attributes:
-        topic: its intents.
+        topic, partitions: its intents.
         group: its consumer group.
-        renewed: consumers that were made after the first.
+        make_consumer: makes the engine's first consumer.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Lane:
         self.settings = Settings.load(
             ibkr_port=gateway.port, toolkit_home=home, max_open_orders_per_side=1000, **settings
         )
+        self.partitions = partitions
         self.make_consumer: Callable[[], Any] = self.consumer
         kafka.ensure_topics(bootstrap)
         kafka.ensure_topics(bootstrap, [self.topic], partitions=partitions)
@@ -67,7 +69,25 @@ class Lane:
         finally:
             engine.stop()
         with JournalReader(self.settings.journal_path) as journal:
-            assert audit(journal.events(), journal.reports()) == []
+            assert audit(journal.events(), journal.reports(), taken=self.taken()) == []
+
+    def taken(self) -> list[TakenRecord]:
+        """What is below the committed offsets, as the auditor wants it."""
+        buried = {
+            (int(headers["partition"]), int(headers["offset"]))
+            for letter in self.read(DEAD_LETTERS, lambda _: True, whole=True)
+            if (headers := dict(letter.headers))["topic"] == self.topic.encode()
+        }
+        return [
+            TakenRecord(
+                f"{record.topic}/{record.partition}@{record.offset}",
+                _intent_id(record.value),
+                (record.partition, record.offset) in buried,
+            )
+            for partition in range(self.partitions)
+            for record in self.read(self.topic, lambda _: True, partition=partition, whole=True)
+            if record.offset < self.committed(partition)
+        ]
 
     def intent(self, n: int, **changes: Any) -> dict[str, Any]:
         """A market order of one share under an id that no other lane uses; a change to None drops a field."""
@@ -119,18 +139,27 @@ class Lane:
         with closing(KafkaConsumer(bootstrap_servers=self.bootstrap)) as consumer:
             return int(consumer.end_offsets([place])[place])
 
-    def read(self, topic: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
-        """The records that came since the lane was made, waiting until they are enough."""
+    def read(
+        self,
+        topic: str,
+        enough: Callable[[list[Any]], bool],
+        *,
+        partition: int = 0,
+        whole: bool = False,
+    ) -> list[Any]:
+        """The records since the lane was made, waiting until they are enough, or all that there are now."""
         records: list[Any] = []
         with closing(KafkaConsumer(bootstrap_servers=self.bootstrap)) as consumer:
-            place = TopicPartition(topic, 0)
+            place = TopicPartition(topic, partition)
             consumer.assign([place])
-            consumer.seek(place, self._start[topic])
+            start = max(self._start.get(topic, 0), consumer.beginning_offsets([place])[place])
+            consumer.seek(place, start)
+            end = consumer.end_offsets([place])[place]
 
             def polled() -> bool:
                 for batch in consumer.poll(timeout_ms=50).values():
                     records.extend(batch)
-                return enough(records)
+                return enough(records) and (not whole or consumer.position(place) >= end)
 
             wait_until(polled, PATIENCE)
         return records
@@ -170,3 +199,11 @@ class Lane:
             numbered = [each["report_seq"] for each in reports if each["report_seq"]]
             assert numbered == list(range(1, len(numbered) + 1)), f"{self.name}-{n}"
         return told
+
+
+def _intent_id(body: bytes | None) -> str:
+    try:
+        content = msgspec.json.decode(body or b"")
+    except msgspec.DecodeError:
+        return ""
+    return readable_id(content)

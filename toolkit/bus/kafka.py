@@ -82,6 +82,7 @@ def consumer(
             group_id=group,
             group_instance_id=member,
             session_timeout_ms=SESSION_S * 1000,
+            heartbeat_interval_ms=SESSION_S * 100,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=connect_s * 1000,

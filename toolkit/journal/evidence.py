@@ -38,6 +38,19 @@ class BrokerExecution(NamedTuple):
     commission: Decimal | None
 
 
+class TakenRecord(NamedTuple):
+    """
+    One record of the intents' topic below the offset that the orchestrators committed.
+
+    ``source`` is ``topic/partition@offset``, ``intent_id`` is ``""`` when it has none that can be read,
+    ``buried`` says whether it is among the dead letters.
+    """
+
+    source: str
+    intent_id: str
+    buried: bool
+
+
 class Breach(NamedTuple):
     """One contradiction: the number of the invariant, the intent or symbol, and a sentence."""
 
@@ -61,6 +74,7 @@ class Case:
     orders: list[BrokerOrder] | None
     executions: dict[str, dict[str, BrokerExecution]] | None
     """order ref -> execution id up to its last dot -> the execution in force"""
+    taken: list[TakenRecord]
     live: Mapping[str, OrderState] | None
     as_of: datetime | None
     within: timedelta
@@ -71,6 +85,7 @@ def gather(
     reports: Iterable[Mapping[str, Any]],
     broker_orders: Iterable[BrokerOrder] | None,
     broker_executions: Iterable[BrokerExecution] | None,
+    taken: Iterable[TakenRecord],
     live: Mapping[str, OrderState] | None,
     as_of: datetime | None,
     within: timedelta,
@@ -83,6 +98,7 @@ def gather(
         _by_intent(reports),
         None if broker_orders is None else list(broker_orders),
         None if broker_executions is None else _effective(broker_executions),
+        list(taken),
         live,
         as_of,
         within,
