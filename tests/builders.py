@@ -158,6 +158,31 @@ def cancel_refused(seconds: float = 0.4, intent_id: str = INTENT_ID) -> facts.Ca
     return facts.CancelRefused(intent_id=intent_id, at=at(seconds), code=161, text="Not cancellable.")
 
 
+def replace_requested(
+    quantity: object = 200, limit_price: object = "450.25", seconds: float = 0.3, by: str = "change-1"
+) -> facts.ReplaceRequested:
+    return facts.ReplaceRequested(
+        intent_id=INTENT_ID,
+        at=at(seconds),
+        by=by,
+        quantity=Decimal(str(quantity)),
+        limit_price=Decimal(str(limit_price)),
+    )
+
+
+def replaced(quantity: object = 200, limit_price: object = "450.25", seconds: float = 0.4) -> facts.Replaced:
+    return facts.Replaced(
+        intent_id=INTENT_ID,
+        at=at(seconds),
+        quantity=Decimal(str(quantity)),
+        limit_price=Decimal(str(limit_price)),
+    )
+
+
+def replace_refused(seconds: float = 0.4) -> facts.ReplaceRefused:
+    return facts.ReplaceRefused(intent_id=INTENT_ID, at=at(seconds), code=110, text="Bad price.")
+
+
 def rejected(seconds: float = 0.1, intent_id: str = INTENT_ID) -> facts.BrokerRejected:
     return facts.BrokerRejected(intent_id=intent_id, at=at(seconds), code=201, text="Margin too low.")
 

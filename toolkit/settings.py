@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from toolkit.errors import ConfigError
@@ -40,6 +42,10 @@ class Settings(BaseSettings):
         kafka_bootstrap_servers: host:port, comma separated; empty for the embedded bus.
         toolkit_home: folder for the journal and outputs.
         intent_ttl_s: seconds an intent stays valid when it does not say itself.
+        ibkr_restart_at: the gateway's daily restart, ``HH:MM`` with a time zone (``23:45
+            America/New_York``; without one UTC); empty when it has none.
+        ibkr_restart_window_s: seconds before and after it in which no order is sent.
+        ibkr_sweep_s: seconds between two unasked checks of executions and positions.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True)
@@ -73,6 +79,15 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str = ""
     toolkit_home: Path = Path("~/.toolkit")
     intent_ttl_s: Annotated[float, Field(gt=0)] = 300.0
+    ibkr_restart_at: str = ""
+    ibkr_restart_window_s: Annotated[float, Field(ge=0)] = 120.0
+    ibkr_sweep_s: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("ibkr_restart_at")
+    @classmethod
+    def _is_a_time_of_day(cls, text: str) -> str:
+        time_of_day(text)
+        return text
 
     @classmethod
     def load(cls, **changes: Any) -> Settings:
@@ -105,6 +120,11 @@ class Settings(BaseSettings):
         return {name: getattr(self, name) for name in _LIMITS}
 
     @property
+    def restart_at(self) -> datetime | None:
+        """The gateway's daily restart: its time of day and zone count, the date does not; None: not known."""
+        return time_of_day(self.ibkr_restart_at)
+
+    @property
     def journal_path(self) -> Path:
         """The journal's file."""
         return self.toolkit_home / "journal.db"
@@ -113,6 +133,23 @@ class Settings(BaseSettings):
     def bus_path(self) -> Path:
         """The embedded bus's file."""
         return self.toolkit_home / "bus.db"
+
+
+def time_of_day(text: str) -> datetime | None:
+    """
+    ``HH:MM`` with a time zone, or UTC without one, on an arbitrary day; None for an empty text.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not text:
+        return None
+    clock, _, zone = text.strip().partition(" ")
+    try:
+        hour, minute = map(int, clock.split(":"))
+        return datetime(2000, 1, 1, hour, minute, tzinfo=ZoneInfo(zone.strip() or "UTC"))
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise ValueError("it should be HH:MM and a time zone, for example 23:45 America/New_York") from error
 
 
 _LIMITS = (

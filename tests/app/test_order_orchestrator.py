@@ -101,6 +101,16 @@ def test_a_cancel_of_nothing_is_denied_with_its_reason(target: str, code: str, d
     assert desk.engine.client.ledger.get("c1").reason_code == code  # type: ignore[union-attr]
 
 
+def test_a_replace_intent_changes_its_target_and_both_are_reported(desk: Desk) -> None:
+    desk.send(builders.raw_intent(intent_id="rest", limit_price=440))
+    wait_until(lambda: (s := desk.engine.client.ledger.get("rest")) is not None and s.acked_at is not None)
+    desk.send({"intent_id": "c1", "action": "REPLACE", "target_intent_id": "rest", "quantity": 50})
+    wait_until(lambda: desk.engine.client.ledger.get("rest").quantity == 50)  # type: ignore[union-attr]
+    told = [(r["intent_id"], r["event"], r["final"]) for r in desk.reports(5)]
+    assert ("c1", "Accepted", True) in told
+    assert told[-1] == ("rest", "Replaced", False)
+
+
 def test_h18_the_offset_is_committed_only_after_the_outcome_is_on_disk(desk: Desk) -> None:
     desk.send(*(market(n) for n in range(20)))
     final(desk, *(f"m{n}" for n in range(20)))

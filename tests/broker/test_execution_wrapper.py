@@ -24,7 +24,15 @@ class Ears:
         self.foreign: list[str] = []
         self.known_executions: set[str] = set()
 
-    def intent_of(self, client_id: int | None, order_id: int, perm_id: int, order_ref: str) -> str | None:
+    def intent_of(
+        self,
+        client_id: int | None,
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        con_id: int = 0,
+        side: str = "",
+    ) -> str | None:
         return builders.INTENT_ID if order_id else None
 
     def intent_of_execution(self, exec_id: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -15,58 +15,13 @@ from typing import Any
 import pytest
 
 from tests import builders
+from tests.broker.conftest import Session
+from tests.broker.waits import once, settled
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ConfigError, IntentError, JournalLockedError, NotConnectedError
 from toolkit.gateway import PaperGateway
 from toolkit.orders.state import OrderState, OrderStatus
-
-Session = Callable[..., Any]
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    """A market that moves only when the test says so: SPY 450.00 at 450.02, 500 shares each."""
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
-    """Runs ``await work(client)`` on a connected client, and closes it."""
-
-    def run(work: Callable[[IBKRExecClient], Awaitable[Any]], **config: Any) -> Any:
-        async def session() -> Any:
-            client = IBKRExecClient({"host": "127.0.0.1", "port": gateway.port, "client_id": 2, **config})
-            assert await client.connect_async(timeout=5), client.last_error
-            try:
-                return await work(client)
-            finally:
-                await client.disconnect_async()
-
-        return loop_run(session())
-
-    return run
-
-
-async def settled(client: IBKRExecClient, intent_id: str = builders.INTENT_ID) -> OrderState:
-    """The order once nothing more is expected: final, and every fill's commission known."""
-
-    def done() -> bool:
-        state = client.ledger.get(intent_id)
-        return (
-            state is not None and state.final and (not state.executions or state.known_commission is not None)
-        )
-
-    await until(done)
-    return client.ledger.get(intent_id)  # type: ignore[return-value]
-
-
-async def acknowledged(client: IBKRExecClient, intent_id: str = builders.INTENT_ID) -> OrderState:
-    await until(lambda: client.ledger.get(intent_id).acked_at is not None)  # type: ignore[union-attr]
-    return client.ledger.get(intent_id)  # type: ignore[return-value]
-
 
 # --- orders ----------------------------------------------------------------------------------------
 
@@ -110,7 +65,7 @@ def test_an_order_away_from_the_market_rests_and_can_be_cancelled(
     async def work(client: IBKRExecClient) -> None:
         order_id = await client.place_order(builders.raw_intent(**changes))
         assert order_id is not None
-        assert (await acknowledged(client)).status is word
+        assert (await once(client, lambda state: state.acked_at)).status is word
         assert await client.cancel_order(order_id)
         state = await settled(client)
         assert state.status is OrderStatus.CANCELLED
@@ -122,7 +77,7 @@ def test_an_order_away_from_the_market_rests_and_can_be_cancelled(
 def test_a_stop_fires_when_the_market_trades_through_it(trade: Session, gateway: PaperGateway) -> None:
     async def work(client: IBKRExecClient) -> None:
         await client.place_order(builders.raw_intent(order_type="STOP", limit_price=None, stop_price=455))
-        await acknowledged(client)
+        await once(client, lambda state: state.acked_at)
         gateway.market.set_quote("SPY", 455.00, 455.02, 500, 500)
         gateway.market.trade("SPY", 455.02, 100)
         assert (await settled(client)).avg_fill_price == Decimal("455.02")
@@ -230,7 +185,7 @@ def test_h7_h8_a_fill_that_came_while_we_were_away_is_found_at_the_next_connecti
 ) -> None:
     async def leave(client: IBKRExecClient) -> None:
         await client.place_order(builders.raw_intent(limit_price=449))
-        await acknowledged(client)
+        await once(client, lambda state: state.acked_at)
 
     trade(leave)
     gateway.market.set_quote("SPY", 448.90, 448.95, 500, 500)

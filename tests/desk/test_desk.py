@@ -91,8 +91,21 @@ class TestOrders:
         assert len(market.ledger.cancels) == 1
         assert not desk.cancel(intent_id)
 
+    def test_a_change_reaches_the_broker_and_shows_in_the_order(
+        self, desk: Desk, market: PaperGateway
+    ) -> None:
+        intent_id = desk.buy("SPY", 10, limit=500)
+        assert desk.replace(intent_id, quantity=5, limit=501)
+        wait_until(lambda: desk.order(intent_id).quantity == 5)
+        assert desk.orders.loc[intent_id, "quantity"] == 5
+        assert market.ledger.requests[-1].limit_price == 501
+        assert not desk.replace(intent_id, quantity=5)
+        assert desk.buy("SPY", 10, limit=500, intent_id=intent_id) == intent_id  # the same call again
+        assert len(market.ledger.requests) == 2
+        assert desk.cancel(intent_id)
+
     def test_an_unknown_id_is_named(self, desk: Desk) -> None:
-        for ask in (desk.order, desk.cancel, desk.wait):
+        for ask in (desk.order, desk.cancel, desk.wait, desk.replace):
             with pytest.raises(IntentError, match="'nobody'"):
                 ask("nobody")
 

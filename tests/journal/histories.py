@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toolkit.orders import events
 from toolkit.orders.events import AnyEvent
-from toolkit.orders.intent import parse
+from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.ledger import fold
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
@@ -95,7 +95,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
-RAW = st.dictionaries(TEXTS, JSON, max_size=4)
+RAW = st.dictionaries(TEXTS.filter(lambda name: name not in OrderIntent.__struct_fields__), JSON, max_size=4)
+"""What an intent may carry beyond the fields that we know."""
 WORDS = st.sampled_from(
     [
         "ApiPending",
@@ -143,6 +144,12 @@ FACTS: st.SearchStrategy[AnyEvent] = st.one_of(
     _any(events.CancelRequested, by=TEXTS),
     _any(events.Repeated, raw=RAW, source=TEXTS),
     _any(events.Lost, reason=TEXTS),
+    _any(
+        events.Resolved,
+        outcome=st.sampled_from(["not-placed", "cancelled", "filled"]),
+        by=TEXTS,
+        reason=TEXTS,
+    ),
     _any(events.StatusReported, word=WORDS, perm_id=st.integers(0, 2**31), filled=NUMBERS, why_held=TEXTS),
     _any(
         events.Executed,
@@ -164,7 +171,23 @@ FACTS: st.SearchStrategy[AnyEvent] = st.one_of(
     _any(events.BrokerRejected, code=CODES, text=TEXTS),
     _any(events.BrokerCancelled, code=CODES, text=TEXTS),
     _any(events.CancelRefused, code=CODES, text=TEXTS),
-    _any(events.Noticed, code=CODES, text=TEXTS),
+    _any(
+        events.ReplaceRequested,
+        by=IDS,
+        quantity=POSITIVE,
+        limit_price=st.none() | POSITIVE,
+        stop_price=st.none() | POSITIVE,
+    ),
+    _any(
+        events.Replaced,
+        quantity=POSITIVE,
+        limit_price=st.none() | POSITIVE,
+        stop_price=st.none() | POSITIVE,
+    ),
+    _any(events.ReplaceRefused, code=CODES, text=TEXTS),
+    _any(events.Mismatched, text=TEXTS, quantity=POSITIVE),
+    _any(events.Overdue, action=st.sampled_from(["cancel", "replace", "inactive"]), text=TEXTS),
+    _any(events.Noticed, code=CODES, text=TEXTS, why_held=st.sampled_from(["", "locate"])),
 )
 """Every kind of fact but reservations, which the journal takes once per intent (see ``HISTORIES``)."""
 

@@ -17,6 +17,7 @@ from tests.journal.histories import HISTORIES, NOON, executed, order_history, ra
 from toolkit.journal.audit import Breach, BrokerExecution, BrokerOrder, TakenRecord, audit
 from toolkit.orders import events
 from toolkit.orders.events import AnyEvent
+from toolkit.orders.intent import parse
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState
 
@@ -269,6 +270,38 @@ def test_an_intent_that_was_committed_undecided_is_found():
         if each.invariant == 4
     )
     assert str(breach) == "I4 a-1: order_intents/0@1 is committed, but undecided."
+
+
+def changed_to(quantity: int, *, approved: bool) -> list[AnyEvent]:
+    """An order of 100 that was asked to become another size, and did, before it filled."""
+    before = order_history("a-1")
+    change = [
+        events.ReplaceRequested(intent_id="a-1", at=NOON, by="a-2", quantity=Decimal(quantity)),
+        events.Replaced(intent_id="a-1", at=NOON, quantity=Decimal(quantity)),
+    ]
+    raw = raw_intent("a-2")
+    verdict = [
+        events.Received(intent_id="a-2", at=NOON, raw=raw, intent=parse(raw, now=NOON)),
+        events.Accepted(intent_id="a-2", at=NOON),
+    ]
+    return [*before[:5], *(verdict if approved else ()), *change]
+
+
+@pytest.mark.parametrize("held", [100, 200])
+def test_the_broker_may_hold_an_order_at_any_size_that_was_approved(held):
+    history = changed_to(200, approved=True)
+    order = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(held))
+    assert audit(history, told(history), [order], [], live=fold_all(history)) == []
+
+
+def test_a_size_that_nobody_approved_and_a_change_that_nobody_judged_are_found():
+    history = changed_to(200, approved=True)
+    order = BrokerOrder("a-1", 7, 1, 9_001, "SPY", "BUY", Decimal(300))
+    (breach,) = audit(history, told(history), [order], [])
+    assert (breach.invariant, "approved was BUY 100 or 200 SPY" in breach.message) == (3, True)
+    history = changed_to(200, approved=False)
+    (breach,) = audit(history, told(history))
+    assert (breach.invariant, "its change by a-2" in breach.message) == (3, True)
 
 
 def test_a_breach_reads_as_one_line():

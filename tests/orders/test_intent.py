@@ -285,8 +285,10 @@ def test_a_cancel_without_a_target_is_refused():
     assert refusal_of(action="CANCEL").field == "target_intent_id"
 
 
-def test_a_replace_is_refused_until_it_is_supported():
-    assert refusal_of(action="REPLACE").code == "UNSUPPORTED_ACTION"
+def test_a_replace_without_a_target_or_without_new_terms_is_refused():
+    assert refusal_of(action="REPLACE").field == "target_intent_id"
+    empty = refusal_of(action="REPLACE", target_intent_id="a", quantity=None, limit_price=None)
+    assert empty.code == "MISSING_QUANTITY"
 
 
 def test_a_schema_from_the_future_has_a_code_of_its_own():

@@ -26,8 +26,9 @@ from tests.builders import (
     state_of,
     status,
 )
+from toolkit.orders.apply import apply, replay
 from toolkit.orders.events import Received
-from toolkit.orders.state import OrderStatus, apply, execution_root, replay
+from toolkit.orders.state import OrderStatus, execution_root
 from toolkit.orders.status import WORDS
 
 # --- the broker's words --------------------------------------------------------------------------

@@ -22,12 +22,16 @@ from tests.builders import (
     placed,
     received,
     rejected,
+    replace_refused,
+    replace_requested,
+    replaced,
     reserved,
     sent,
     state_of,
     status,
 )
-from toolkit.orders.state import apply, execution_root, replay
+from toolkit.orders.apply import apply, replay
+from toolkit.orders.state import execution_root
 from toolkit.orders.status import WORDS
 
 WORDS_HEARD = [*sorted(WORDS), "FooBar"]
@@ -45,7 +49,20 @@ COMMISSIONS = st.builds(
     charged, st.sampled_from([None, 0, 1, "-0.2"]), st.sampled_from(["A.01", "A.02", "B.01"])
 )
 OTHERS = st.sampled_from(
-    [rejected(), cancelled(), cancel_refused(), cancel_requested(), noticed(), lost(), denied()]
+    [
+        rejected(),
+        cancelled(),
+        cancel_refused(),
+        cancel_requested(),
+        noticed(),
+        lost(),
+        denied(),
+        replace_requested(),
+        replace_requested(50, 449),
+        replaced(),
+        replaced(50, 449),
+        replace_refused(),
+    ]
 )
 BROKER_FACTS = STATUSES | EXECUTIONS | COMMISSIONS | OTHERS
 
@@ -111,3 +128,12 @@ def test_the_same_fact_twice_in_a_row_is_the_same_as_once(events, event):
 @given(st.permutations([received(), accepted(), reserved(), sent(), executed(100)]))
 def test_our_own_facts_may_be_read_back_in_any_order(events):
     assert_filled(state_of(*events), 100, "450.25")
+
+
+@given(st.lists(BROKER_FACTS, max_size=15))
+def test_what_may_still_trade_is_never_less_than_the_terms_in_force_or_asked_for_leave_open(events):
+    """H14, H15: whatever was said, exposure covers the order as it is and as it may be."""
+    state = order(*events)
+    for terms in (state.quantity, Decimal(0) if state.change is None else state.change.quantity):
+        assert state.open_quantity >= terms - state.filled_quantity
+    assert state.open_quantity >= state.remaining_quantity

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from tests import builders
+from toolkit.orders.apply import apply
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Accepted
-from toolkit.orders.state import OrderState, apply
+from toolkit.orders.state import OrderState
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import builders
-from tests.risk.desk import SPY, Desk
+from tests.risk.desk import SPY, Desk, working
 from toolkit.errors import ConfigError
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import MissingPriceError, gross_exposure
@@ -186,3 +186,37 @@ def test_no_subset_of_the_open_orders_can_lead_beyond_the_measured_exposure(
         signed = quantity if direction == "BUY" else -quantity
         reachable |= {p + signed for p in reachable}
     assert measured == max(abs(p) for p in reachable) * 500
+
+
+def replacement(**terms: Any) -> dict[str, Any]:
+    """The whole of order o1, a buy of 100 SPY at 450.25, as it would be on other terms."""
+    return builders.raw_intent(intent_id="c1", action="REPLACE", target_intent_id="o1", **terms)
+
+
+@pytest.mark.parametrize(("quantity", "passed"), [(200, True), (201, False), (50, True)])
+def test_a_change_is_judged_as_the_order_would_be_and_not_as_one_more(quantity: int, passed: bool) -> None:
+    desk = Desk(held={"SPY": 0}, open_orders=[working("o1")])
+    checker = SimpleRiskChecker({"max_position": 200, "max_open_orders": 1, "repeat_window_s": 60})
+    checker.bind(desk)
+    assert checker.validate(replacement(quantity=quantity)) is passed
+
+
+def test_what_an_order_filled_before_a_change_is_in_the_position_and_not_counted_twice() -> None:
+    filled = builders.state_of(
+        builders.received("o1"),
+        builders.accepted(intent_id="o1", con_id=SPY.con_id),
+        builders.executed(60, intent_id="o1"),
+    )
+    checker = SimpleRiskChecker({"max_position": 100})
+    checker.bind(Desk(held={"SPY": 60}, open_orders=[filled]))
+    assert checker.validate(replacement(quantity=90))
+    assert not checker.validate(replacement(quantity=101))
+
+
+def test_while_a_change_is_unanswered_exposure_is_that_of_the_larger_order_at_the_dearer_price() -> None:
+    asked = builders.state_of(
+        builders.received(limit_price=600),
+        builders.accepted(con_id=SPY.con_id),
+        builders.replace_requested(50, 700),
+    )
+    assert gross_exposure(Desk(open_orders=[asked])) == 100 * 700

@@ -11,23 +11,21 @@ import asyncio
 import concurrent.futures
 import functools
 import logging
+import random
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from toolkit.app.metrics import Metrics
 from toolkit.app.order_orchestrator import OrderOrchestrator
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.broker.link import reconnect_delay
 from toolkit.errors import NotConnectedError, ToolkitError
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-FIRST_RETRY: Final = 1.0
-LAST_RETRY: Final = 60.0
-"""Seconds between attempts to connect again, doubling from the first to the last."""
 
 
 class Engine:
@@ -147,14 +145,18 @@ class Engine:
                 "read_only": settings.ibkr_read_only,
                 "home": settings.toolkit_home,
                 "intent_ttl_s": settings.intent_ttl_s,
+                "restart_at": settings.ibkr_restart_at,
+                "restart_window_s": settings.ibkr_restart_window_s,
+                "sweep_s": settings.ibkr_sweep_s,
                 **settings.limits,
                 **self._options,
             }
         )
         checker = self._risk_checker or SimpleRiskChecker(self.client.config.limits)
-        await self.client.open()
-        checker.bind(self.client.market)
         try:
+            if not await self.client.open():
+                raise NotConnectedError(self.client.last_error)
+            checker.bind(self.client.market)
             await self._serve(checker)
         finally:
             await self.client.disconnect_async()
@@ -191,17 +193,19 @@ class Engine:
             await self.orchestrator.stop()
 
     async def _stay_connected(self) -> None:
-        """Connect again, on the same client id, whenever the connection is lost (hazard H24)."""
-        delay = FIRST_RETRY
+        """Connect again, on the same client id and ever more rarely, whenever the connection is lost."""
+        timing, failed = self.client.config.timing, 0
         while True:
-            await asyncio.sleep(delay)
-            if self.client.ready:
-                delay = FIRST_RETRY
-            elif await self.client.connect_async():
-                log.warning("Connected again to %s:%s.", self.settings.ibkr_host, self.settings.ibkr_port)
-                delay = FIRST_RETRY
+            await self.client.wait_disconnected()
+            draw = random.random()  # noqa: S311 - spreads attempts, guards nothing
+            await asyncio.sleep(
+                reconnect_delay(failed, draw, first=timing.reconnect_first_s, last=timing.reconnect_last_s)
+            )
+            if self.client.connected or await self.client.connect_async() or self.client.connected:
+                log.warning("Connected again to %s:%s.", self.settings.ibkr_host, self.client.port)
+                failed = 0
             else:
-                delay = min(LAST_RETRY, delay * 2)
+                failed += 1
 
     def _run_thread(self) -> None:
         try:

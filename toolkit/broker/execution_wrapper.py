@@ -33,7 +33,15 @@ _LIQUIDITY: Final = {1: "add", 2: "remove", 3: "routed"}
 class Broker(Protocol):
     """Who hears the callbacks: the execution client."""
 
-    def intent_of(self, client_id: int | None, order_id: int, perm_id: int, order_ref: str) -> str | None:
+    def intent_of(
+        self,
+        client_id: int | None,
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        con_id: int = 0,
+        side: str = "",
+    ) -> str | None:
         """The intent behind a broker order, None for an order that is not ours."""
 
     def intent_of_execution(self, exec_id: str) -> str | None:
@@ -75,6 +83,8 @@ class IBKRExecutionWrapper:
         self._clock = clock
         self._early_commissions: dict[str, CommissionReport] = {}
         """execution root -> commission that came before its execution"""
+        self._parked: dict[int, dict[str, tuple[int, Contract, Execution]]] = {}
+        """permanent id -> execution id -> a fill that is none of ours, as far as we know"""
 
     # --- connection
 
@@ -115,6 +125,7 @@ class IBKRExecutionWrapper:
         """An order's status changed, or is repeated."""
         intent_id = self._broker.intent_of(clientId, orderId, permId, "")
         if intent_id is None:
+            self._broker.on_reply("foreignStatus", permId, status, decimal(remaining))
             return
         self._broker.record(
             StatusReported(
@@ -126,6 +137,7 @@ class IBKRExecutionWrapper:
                 why_held=whyHeld,
             )
         )
+        self._claim_parked(permId)
 
     def openOrder(self, orderId: int, contract: Contract, order: Order, orderState: BrokerOrderState) -> None:
         """An order as the broker holds it; its status is evidence like any other."""
@@ -133,13 +145,18 @@ class IBKRExecutionWrapper:
             self._broker.on_reply("whatIf", orderId, orderState)
             return
         self._broker.on_reply("openOrder", orderId, contract, order, orderState)
-        intent_id = self._broker.intent_of(order.clientId, orderId, order.permId, order.orderRef)
-        if intent_id is not None:
-            self._broker.record(
-                StatusReported(
-                    intent_id=intent_id, at=self._clock(), word=orderState.status, perm_id=order.permId
-                )
+        intent_id = self._broker.intent_of(
+            order.clientId, orderId, order.permId, order.orderRef, contract.conId, order.action
+        )
+        if intent_id is None:
+            self._broker.on_reply("foreignOrder", orderId, contract, order, orderState.status)
+            return
+        self._broker.record(
+            StatusReported(
+                intent_id=intent_id, at=self._clock(), word=orderState.status, perm_id=order.permId
             )
+        )
+        self._claim_parked(order.permId)
 
     def openOrderEnd(self) -> None:
         """The open orders asked for are complete."""
@@ -162,9 +179,15 @@ class IBKRExecutionWrapper:
     def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
         """An execution, live (``reqId`` -1) or in answer to a request."""
         intent_id = self._broker.intent_of(
-            execution.clientId, execution.orderId, execution.permId, execution.orderRef
+            execution.clientId,
+            execution.orderId,
+            execution.permId,
+            execution.orderRef,
+            contract.conId,
+            execution.side,
         )
         if intent_id is None:
+            self._parked.setdefault(execution.permId, {})[execution.execId] = (reqId, contract, execution)
             self._broker.on_foreign_execution(contract, execution)
             return
         time_text = getattr(execution, "time_text", "")
@@ -187,6 +210,11 @@ class IBKRExecutionWrapper:
         early = self._early_commissions.pop(execution.execId, None)
         if early is not None:
             self.commissionReport(early)
+
+    def _claim_parked(self, perm_id: int) -> None:
+        """Fills that came before anything told whose they are (hazard H33)."""
+        for parked in self._parked.pop(perm_id, {}).values() if perm_id else ():
+            self.execDetails(*parked)
 
     def execDetailsEnd(self, reqId: int) -> None:
         """The executions asked for are complete."""

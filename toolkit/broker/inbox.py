@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
 
-from ib_async import Contract, Execution
+from ib_async import Contract, Execution, Order
+from msgspec.structs import replace
 
-from toolkit.broker import codes
-from toolkit.broker.codes import Action, Meaning
+from toolkit.broker import codes, echo
+from toolkit.broker.answers import answer, reads_only
+from toolkit.broker.incarnations import Incarnations
 from toolkit.broker.market import MarketBook
 from toolkit.broker.quotes import QuoteLines
+from toolkit.broker.reconcile import PositionWatch
 from toolkit.broker.requests import FIRST_REQUEST_ID
 from toolkit.broker.session import CLIENT_ID_IN_USE, Session
 from toolkit.errors import JournalError
-from toolkit.orders.events import (
-    AnyEvent,
-    BrokerCancelled,
-    BrokerRejected,
-    CancelRefused,
-    Lost,
-    Noticed,
-)
+from toolkit.orders.events import AnyEvent, Executed, Mismatched, StatusReported
 from toolkit.orders.ledger import OrderLedger
-from toolkit.orders.state import OrderState
+from toolkit.orders.state import OrderState, execution_root
 
 log = logging.getLogger(__name__)
+
+REFUSED_WHEN_READ_ONLY: Final = 321
+COMPLETED_ORDERS: Final = "completedOrdersEnd"
+DUPLICATE_LIVE: Final = "DUPLICATE_LIVE"
+OVERFILL: Final = "OVERFILL"
+_SIDES: Final = {"BOT": "BUY", "SLD": "SELL"}
 
 
 class Inbox:
@@ -44,14 +47,18 @@ class Inbox:
         client_id: whose order ids are ours.
         clock: gives the time, UTC.
         on_lost: called with a sentence when the connection is gone or trading must stop.
+        on_link: called with code and text of each message that is about no order and no question.
+        on_incident: called with a sentence when the broker should be asked what is true.
+        patience: how long the broker may show an order's old terms after a change was sent.
 
     Attributes:
         session, lines: the connection that is heard, set by the client once it exists.
-        seen: intents that the broker mentioned while a snapshot is taken; None otherwise.
+        positions: every fill, ours or not, to hold the positions against.
+        reads_only: whether the gateway refused an order because its API is set to read only.
         code_listeners: called with the number of each message of the error channel.
         highest_order_id: the largest order id that the broker mentioned for our client.
         decode_failures: messages that could not be read.
-        foreign_fills: fills of other programs, or of the broker itself.
+        rows: messages about orders, executions and positions so far.
     """
 
     session: Session
@@ -65,29 +72,87 @@ class Inbox:
         client_id: int,
         clock: Callable[[], datetime],
         on_lost: Callable[[str], None],
+        on_link: Callable[[int, str], None],
+        on_incident: Callable[[str], None],
+        patience: timedelta,
     ) -> None:
         self._ledger = ledger
         self._market = market
         self._client_id = client_id
         self._clock = clock
         self._on_lost = on_lost
-        self.seen: set[str] | None = None
+        self._on_link = on_link
+        self._on_incident = on_incident
+        self._patience = patience
+        self.reads_only = False
+        self._asked_at: datetime | None = None
+        """when the round of questions under way began, UTC; None between rounds"""
+        self._seen: set[str] = set()
+        """intents whose order the round under way showed"""
+        self._incarnations = Incarnations()
+        self._foreign: set[str] = set()
+        """execution roots that belong to none of our orders, as far as we know"""
+        self.positions = PositionWatch()
+        self.rows = 0
         self.code_listeners: list[Callable[[int], None]] = []
         self.highest_order_id = 0
         self.decode_failures = 0
-        self.foreign_fills = 0
 
-    def intent_of(self, client_id: int | None, order_id: int, perm_id: int, order_ref: str) -> str | None:
-        """The intent behind a broker order: by reference, then permanent id, then order id (hazard H33)."""
+    @property
+    def foreign_fills(self) -> int:
+        """Fills of other programs, or of the broker itself."""
+        return len(self._foreign)
+
+    def begin_round(self, now: datetime) -> datetime:
+        """A round of questions begins; returns ``now``."""
+        self._asked_at, self._seen = now, set()
+        return now
+
+    def end_round(self) -> frozenset[str]:
+        """It ended; returns the intents whose order it showed."""
+        self._asked_at = None
+        return frozenset(self._seen)
+
+    def twins(self) -> list[str]:
+        """Intents of which the broker has more than one order, at least one of them alive (hazard H6)."""
+        return self._incarnations.twins()
+
+    def intent_of(
+        self,
+        client_id: int | None,
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        con_id: int = 0,
+        side: str = "",
+    ) -> str | None:
+        """
+        The intent behind a broker order: by reference, then permanent id, then order id (hazard H33).
+
+        An order id alone only routes: an order under it that has another permanent id, contract or side
+        than ours is not ours (hazard H5).
+        """
         state = self._ledger.get(order_ref) if order_ref else None
         if state is None and perm_id:
-            state = self._ledger.by_perm(perm_id)
+            owner = self._incarnations.owner(perm_id)
+            state = self._ledger.by_perm(perm_id) if owner is None else self._ledger.get(owner)
         if state is None and client_id is not None:
             state = self._ledger.by_order(client_id, order_id)
             # The number may belong to an order of another journal, whose reference is not ours.
             if state is not None and order_ref and order_ref != state.intent_id:
                 state = None
-        return None if state is None else state.intent_id
+            if state is not None and perm_id and state.perm_id not in (0, perm_id):
+                self._quarantine(state, f"permanent id {perm_id}, and ours has {state.perm_id}")
+                state = None
+        if state is None:
+            return None
+        if con_id and state.con_id and con_id != state.con_id:
+            self._quarantine(state, f"contract {con_id}, and ours has {state.con_id}")
+            return None
+        if side and _SIDES.get(side, side) != state.direction:
+            self._quarantine(state, f"side {side}, and ours is a {state.direction}")
+            return None
+        return state.intent_id
 
     def intent_of_execution(self, exec_id: str) -> str | None:
         """The intent behind an execution id, None when it is not known."""
@@ -101,12 +166,19 @@ class Inbox:
         When it cannot be remembered trading stops: what the broker says now will be asked for again
         at the next connection.
         """
-        if self.seen is not None:
-            self.seen.add(event.intent_id)
+        self.rows += 1
+        if isinstance(event, StatusReported):
+            self._seen.add(event.intent_id)
+            self._note_incarnation(event)
+            event = self._mark_recovered(event)
+        event = self._incarnations.tempered(event)
         try:
-            self._ledger.record(event)
+            state = self._ledger.record(event)
         except JournalError as error:
             self._on_lost(f"The journal failed, so trading stopped: {error}")
+            return
+        if isinstance(event, Executed):
+            self.count(event, state)
 
     def on_error(self, request_id: int, code: int, text: str) -> None:
         """Take one message of the error channel and give it to whom it concerns."""
@@ -121,23 +193,40 @@ class Inbox:
                 log.warning("The gateway says about request %s: %s (code %s).", request_id, text, code)
             return
         state = None
-        if request_id > 0 and code not in codes.LINK:
+        if request_id > 0 and (code in codes.TABLE or code not in codes.LINK):
             state = self._ledger.by_order(self._client_id, request_id)
         if state is not None:
-            self.record(self._order_error(state, code, text))
-            return
+            fact, ask = answer(state, code, text, self._clock())
+            self.reads_only |= reads_only(fact)
+            self.record(fact)
+            if ask:
+                self._on_incident(f"The gateway says of intent {state.intent_id}: {text} (code {code}).")
+            if code not in codes.LINK:
+                return
+        if code == REFUSED_WHEN_READ_ONLY and request_id < 0:
+            self.session.requests.refuse(COMPLETED_ORDERS, code, text)
+        self._on_link(code, text)
         level = logging.INFO if 2100 <= code < 2200 else logging.WARNING
         log.log(level, "The gateway says: %s (code %s).", text, code)
 
     def on_foreign_execution(self, contract: Contract, execution: Execution) -> None:
-        """Take note of a fill that belongs to none of our orders; positions will show it."""
-        self.foreign_fills += 1
-        log.info(
-            "A fill of another program or of the broker: %s %s %s at %s.",
+        """Take note of a fill that belongs to none of our orders; positions will show it (hazard H26)."""
+        self.rows += 1
+        root = execution_root(execution.execId)
+        units = _signed(Decimal(str(execution.shares)), execution.side)
+        self.positions.fill(execution.acctNumber, contract.conId, root, units, self._clock())
+        if root in self._foreign:
+            return
+        self._foreign.add(root)
+        log.log(
+            logging.CRITICAL if execution.liquidation else logging.WARNING,
+            "%s: %s %s %s at %s in %s.",
+            "The broker LIQUIDATED" if execution.liquidation else "A fill of another program or by hand",
             execution.side,
             execution.shares,
             contract.symbol,
             execution.price,
+            execution.acctNumber,
         )
 
     def on_decode_failure(self, error: BaseException | None, message: str) -> None:
@@ -163,9 +252,16 @@ class Inbox:
             case "updatePortfolio":
                 self._market.value(*values)
             case "position":
+                self.rows += 1
                 self._market.hold(*values)
+            case "foreignOrder":
+                self._market.foreign_orders.open(*values)
+            case "foreignStatus":
+                self._market.foreign_orders.status(*values)
             case "openOrder":
+                self.rows += 1
                 order_id, _, order, _ = values
+                self._compare(order_id, order)
                 if order.clientId == self._client_id:
                     self.highest_order_id = max(self.highest_order_id, order_id)
             case "contractDetails":
@@ -175,26 +271,68 @@ class Inbox:
             case "currentTime":
                 requests.row(name, *values)
                 requests.end(name)
-            case "positionEnd":
-                self._market.positions_known = True
-                requests.end(name)
-            case "openOrderEnd" | "completedOrdersEnd" | "accountDownloadEnd":
+            case "positionEnd" | "openOrderEnd" | "completedOrdersEnd" | "accountDownloadEnd":
                 requests.end(name)
 
-    def _order_error(self, state: OrderState, code: int, text: str) -> AnyEvent:
-        if state.cancel_requested:
-            action = Action.CANCEL
-        else:
-            action = Action.PLACE if state.acked_at is None else Action.NONE
-        intent_id, now = state.intent_id, self._clock()
-        match codes.meaning(code, action):
-            case Meaning.REJECTED:
-                return BrokerRejected(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.CANCELLED:
-                return BrokerCancelled(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.CANCEL_REFUSED:
-                return CancelRefused(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.NOTICE:
-                return Noticed(intent_id=intent_id, at=now, code=code, text=text)
-            case Meaning.UNKNOWN:
-                return Lost(intent_id=intent_id, at=now, reason=f"{text} (code {code})")
+    # --- one order of ours
+
+    def _note_incarnation(self, event: StatusReported) -> None:
+        before = len(self._incarnations.live(event.intent_id))
+        self._incarnations.note(event.intent_id, event.perm_id, event.word)
+        live = self._incarnations.live(event.intent_id)
+        state = self._ledger.get(event.intent_id)
+        if state is None or len(live) < 2 or before == len(live):
+            return
+        reason = (
+            f"DUPLICATE_LIVE: the broker has {len(live)} live orders for intent {event.intent_id} "
+            f"(permanent ids {', '.join(map(str, live))}); both are cancelled, and {state.symbol} waits "
+            "until they ended."
+        )
+        log.critical("%s", reason)
+        self._market.lock(state.con_id, DUPLICATE_LIVE, reason)
+        self._on_incident(reason)
+
+    def _mark_recovered(self, event: StatusReported) -> StatusReported:
+        """Say so when an order that was sent before the questions is heard of in their answers."""
+        state = self._ledger.get(event.intent_id)
+        if self._asked_at is None or state is None or state.sent_at is None:
+            return event
+        return replace(event, recovered=True) if state.sent_at < self._asked_at else event
+
+    def count(self, event: Executed, state: OrderState) -> None:
+        """Count a fill of ours, which led to ``state``, among those that explain the positions."""
+        root = execution_root(event.exec_id)
+        self._foreign.discard(root)
+        account = state.account or self._market.account
+        units = _signed(event.shares, event.side)
+        self.positions.fill(account, state.con_id, root, units, self._clock())
+        if state.filled_quantity > state.quantity and state.con_id not in self._market.locked_by(OVERFILL):
+            reason = (
+                f"OVERFILL: {state.filled_quantity} of intent {state.intent_id} are filled and "
+                f"{state.quantity} were ordered; {state.symbol} waits until that is looked into."
+            )
+            log.critical("%s", reason)
+            self._market.lock(state.con_id, OVERFILL, reason)
+            self._on_incident(reason)
+
+    def _quarantine(self, state: OrderState, what: str) -> None:
+        log.critical(
+            "A message under the number or reference of intent %s has %s; it is not taken for ours.",
+            state.intent_id,
+            what,
+        )
+
+    def _compare(self, order_id: int, order: Order) -> None:
+        """Hold an order as the broker shows it against what was sent."""
+        intent_id = self.intent_of(order.clientId, order_id, order.permId, order.orderRef)
+        state = None if intent_id is None else self._ledger.get(intent_id)
+        fact = None if state is None else echo.compare(state, order, self._clock(), self._patience)
+        if state is None or fact is None:
+            return
+        if isinstance(fact, Mismatched) and fact.text != state.mismatch:
+            log.critical("Order of intent %s: %s", fact.intent_id, fact.text)
+        self.record(fact)
+
+
+def _signed(shares: Decimal, side: str) -> Decimal:
+    return shares if side == "BOT" else -shares

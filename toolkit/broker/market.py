@@ -15,6 +15,7 @@ import msgspec
 from ib_async import Contract, ContractDetails
 from msgspec.structs import replace
 
+from toolkit.broker.foreign import ForeignOrders
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger
@@ -68,6 +69,8 @@ class MarketBook:
     Attributes:
         account: the one that is traded, ``""`` before the connection.
         positions_known: whether the broker has told all positions once.
+        foreign_orders: open orders of others, which may move the positions too (hazard H25).
+        quotes_broken: whether a data farm is out of reach, so that no quote can be trusted (hazard H23).
     """
 
     def __init__(self, ledger: OrderLedger, clock: Callable[[], datetime]) -> None:
@@ -84,6 +87,12 @@ class MarketBook:
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
         self.positions_known = False
+        self.foreign_orders = ForeignOrders()
+        self.quotes_broken = False
+        self._told: set[tuple[str, int]] = set()
+        """positions mentioned since the last question for all of them"""
+        self._locks: dict[int, dict[str, str]] = {}
+        """contract number -> kind of incident -> one sentence"""
 
     # --- what risk asks
 
@@ -129,8 +138,8 @@ class MarketBook:
         return self._instruments.get(con_id)
 
     def quote(self, con_id: int) -> Quote:
-        """The latest quote; its sides are None while there is none."""
-        return self._quotes.get(con_id, NO_QUOTE)
+        """The latest quote; its sides are None while there is none, or none that can be trusted."""
+        return NO_QUOTE if self.quotes_broken else self._quotes.get(con_id, NO_QUOTE)
 
     def mark(self, con_id: int) -> Decimal | None:
         """Mid of the quote, else the broker's own mark of a position; price units."""
@@ -164,10 +173,11 @@ class MarketBook:
         changes: dict[str, Any] = {size_field: size, "at": self._clock(), "delayed": tick_type >= DELAYED}
         if price_field and price is not None:
             changes[price_field] = price if price > 0 else None
-        self._quotes[con_id] = replace(self.quote(con_id), **changes)
+        self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), **changes)
 
     def hold(self, account: str, contract: Contract, quantity: Decimal, average_cost: Decimal) -> None:
         """Apply one position message."""
+        self._told.add((account, contract.conId))
         self._update(account, contract, quantity=quantity, average_cost=average_cost)
 
     def value(
@@ -198,6 +208,46 @@ class MarketBook:
     def forget_quotes(self) -> None:
         """Drop every quote: a new connection has told none of them yet."""
         self._quotes.clear()
+
+    def begin_positions(self) -> None:
+        """An answer with all positions begins."""
+        self._told = set()
+
+    def end_positions(self) -> None:
+        """It is complete: a position that it did not mention is flat."""
+        self.positions_known = True
+        for key, position in self._positions.items():
+            if key not in self._told and position.quantity:
+                self._positions[key] = replace(position, quantity=Decimal(0))
+
+    def by_account(self) -> dict[tuple[str, int], Decimal]:
+        """(account, contract number) -> signed position, in units of the contract."""
+        return {key: position.quantity for key, position in self._positions.items()}
+
+    def lock(self, con_id: int, kind: str, reason: str) -> None:
+        """Let no new order of a contract through until an incident is settled; ``reason`` is a sentence."""
+        self._locks.setdefault(con_id, {})[kind] = reason
+
+    def unlock(self, con_id: int, kind: str) -> bool:
+        """The incident is settled; returns whether it was there."""
+        return self._locks.get(con_id, {}).pop(kind, None) is not None
+
+    def locked_by(self, kind: str) -> set[int]:
+        """Numbers of the contracts that this kind of incident locks."""
+        return {con_id for con_id, kinds in self._locks.items() if kind in kinds}
+
+    def locked(self, con_id: int) -> str:
+        """Why no new order of a contract may be sent, ``""`` when one may."""
+        return " ".join(self._locks.get(con_id, {}).values())
+
+    def locks(self) -> dict[str, str]:
+        """Symbol (or contract number) -> why no new order of it may be sent."""
+        found = {}
+        for con_id in self._locks:
+            if reason := self.locked(con_id):
+                known = self._instruments.get(con_id)
+                found[str(con_id) if known is None else known.symbol] = reason
+        return found
 
     def held(self) -> list[Position]:
         """Every position message's latest word, flat ones included."""

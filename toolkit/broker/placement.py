@@ -14,15 +14,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from ib_async import Contract, ContractDetails
+
 from toolkit.broker import contracts
+from toolkit.broker.first_order import FirstOrder
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
+from toolkit.broker.order_watch import OrderWatch
 from toolkit.broker.quotes import QuoteLines
+from toolkit.broker.replacing import Replacing
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.deadlines import Deadlines
 from toolkit.orders.events import CancelRequested, Reserved, Sent
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger
@@ -44,6 +50,12 @@ class Refusal(NamedTuple):
     reason: str
 
 
+GATEWAY_READ_ONLY: Final = Refusal(
+    "GATEWAY_READ_ONLY",
+    "The gateway takes no orders: untick Read-Only API in its API settings, then connect again.",
+)
+
+
 class Placement:
     """
     Places and cancels on one connection.
@@ -51,6 +63,8 @@ class Placement:
     Args:
         ledger, journal, gate: where facts are recorded, and when they are on disk.
         session, inbox, market, lines: the connection and what it tells.
+        deadlines: how long the broker has for its answers.
+        reconcile: asks the broker for the whole truth; takes the reason.
         client_id: who we are at the gateway.
         clock: gives the time, UTC.
         refusal: why no order may be placed at all, None when orders may.
@@ -66,6 +80,8 @@ class Placement:
         inbox: Inbox,
         market: MarketBook,
         lines: QuoteLines,
+        deadlines: Deadlines,
+        reconcile: Callable[[str], None],
         client_id: int,
         clock: Callable[[], datetime],
         refusal: Callable[[], Refusal | None],
@@ -81,6 +97,25 @@ class Placement:
         self._clock = clock
         self._refusal = refusal
         self._lowest_free_id = max(session.next_valid_id, ledger.highest_order_id(client_id) + 1)
+        self._watch = watch = OrderWatch(
+            ledger, deadlines, clock=clock, record=inbox.record, reconcile=reconcile
+        )
+        self._first = FirstOrder(ledger, watch)
+        self._replacing = Replacing(
+            ledger=ledger,
+            journal=journal,
+            gate=gate,
+            session=session,
+            watch=watch,
+            clock=clock,
+            client_id=client_id,
+            find=self._find,
+            turned_away=self._turned_away,
+        )
+        watch.start()
+        inbox.reads_only = False  # it may have been set right since the last connection
+        self._lookups: dict[str, asyncio.Future[list[ContractDetails]]] = {}
+        """question -> its answer under way"""
         self._in_progress: dict[str, asyncio.Future[int | None]] = {}
         """intent id -> the placement under way"""
 
@@ -123,6 +158,10 @@ class Placement:
             await self._session.cancel(state.order_id)
         return True
 
+    def stop(self) -> None:
+        """The connection is over: nobody waits for its answers any more."""
+        self._watch.stop()
+
     async def finish(self) -> None:
         """Wait for the placements under way."""
         if self._in_progress:
@@ -133,11 +172,12 @@ class Placement:
         assert intent is not None
         if intent.action == "CANCEL":
             return await self._cancel_target(state)
+        if intent.action == "REPLACE":
+            return await self._replacing.take(state, checker)
         if self._turned_away(state, intent):
             return None
         try:
-            instrument = await self._resolve(intent)
-            quote = await self._lines.quote(instrument)
+            instrument, quote = await self._find(intent)
         except IntentError as error:
             self.gate.deny(state, error.code, str(error))
             return None
@@ -145,16 +185,24 @@ class Placement:
             self.gate.deny(state, NOT_CONNECTED, str(error))
             return None
         state = self._ledger.get(state.intent_id) or state
-        if state.final:  # cancelled meanwhile
+        if state.final or self._locked(state, instrument):  # cancelled meanwhile
             return None
         if state.accepted_at is None:
             checker.bind(self._market)
             state = self.gate.decide(state, checker, instrument, quote)
-        return None if state.final else await self._transmit(state, intent, instrument)
+        if state.final:
+            return None
+        alone, order_id = await self._first.turn(), None
+        try:
+            order_id = await self._transmit(state, intent, instrument)
+        finally:
+            if alone:
+                self._first.sent(None if order_id is None else state.intent_id)
+        return order_id
 
     def _turned_away(self, state: OrderState, intent: OrderIntent) -> bool:
         """Deny what may not be placed now, whatever risk would say; whether it was denied."""
-        refusal = self._refusal()
+        refusal = self._refusal() or (GATEWAY_READ_ONLY if self._inbox.reads_only else None)
         if refusal is not None:
             self.gate.deny(state, *refusal)
         elif self.gate.stale(intent):
@@ -163,9 +211,20 @@ class Placement:
             return False
         return True
 
+    def _locked(self, state: OrderState, instrument: Instrument) -> bool:
+        """Deny an order of a contract that an incident locks; whether it was denied."""
+        reason = self._market.locked(instrument.con_id)
+        if reason:
+            self.gate.deny(state, "SYMBOL_LOCKED", reason)
+        return bool(reason)
+
     async def quote(self, intent: OrderIntent) -> Quote:
         """See ``IBKRExecClient.quote``."""
-        return await self._lines.quote(await self._resolve(intent))
+        return (await self._find(intent))[1]
+
+    async def _find(self, intent: OrderIntent) -> tuple[Instrument, Quote]:
+        instrument = await self._resolve(intent)
+        return instrument, await self._lines.quote(instrument)
 
     async def _resolve(self, intent: OrderIntent) -> Instrument:
         """The contract that an intent names; IntentError when there is none, or more than one."""
@@ -173,7 +232,7 @@ class Placement:
         if known is not None:
             return known
         try:
-            found = await self._session.contract_details(contracts.contract_query(intent), DETAILS_TIMEOUT)
+            found = await self._details(contracts.contract_query(intent))
         except RequestRefusedError as error:
             raise IntentError(
                 f"The broker knows no {intent.sec_type} {intent.symbol or intent.con_id} in "
@@ -190,12 +249,22 @@ class Placement:
             )
         return self._market.learn(intent, found[0])
 
+    async def _details(self, query: Contract) -> list[ContractDetails]:
+        """The contracts that fit; orders of one contract that come at once ask once."""
+        key = repr(query)
+        asking = self._lookups.get(key)
+        if asking is None:
+            asking = asyncio.ensure_future(self._session.contract_details(query, DETAILS_TIMEOUT))
+            self._lookups[key] = asking
+            asking.add_done_callback(lambda _: self._lookups.pop(key))
+        return await asyncio.shield(asking)
+
     async def _transmit(self, state: OrderState, intent: OrderIntent, instrument: Instrument) -> int | None:
         """Reserve an order id, make that durable, and write the order to the socket, in this order."""
         await self._session.order_turn()
         # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
         state = self._ledger.get(state.intent_id) or state
-        if state.final or self._turned_away(state, intent):
+        if state.final or self._turned_away(state, intent) or self._locked(state, instrument):
             return None
         order_id = self.next_order_id
         self._lowest_free_id = order_id + 1

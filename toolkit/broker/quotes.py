@@ -78,6 +78,11 @@ class QuoteLines:
             self._first[con_id].set_result(None)
         return True
 
+    def forget(self) -> None:
+        """The broker dropped every subscription: who asks next subscribes anew."""
+        for con_id in tuple(self._lines):
+            self._drop(con_id)
+
     async def _subscribe(self, instrument: Instrument) -> None:
         con_id = instrument.con_id
         # Two orders of one contract may ask at once; the second waits for the first's subscription.

@@ -68,6 +68,10 @@ class Requests:
             future.set_exception(RequestRefusedError(code, text))
         return future is not None
 
+    def pending(self, key: int | str) -> bool:
+        """Whether this question waits for its answer."""
+        return key in self._pending
+
     def abandon(self, key: int | str) -> None:
         """Stop waiting for an answer."""
         future, _ = self._pending.pop(key, (None, []))

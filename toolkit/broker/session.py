@@ -16,6 +16,7 @@ from ib_async import Order as BrokerOrder
 from ib_async.client import Client
 
 from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, OrderDecoder
+from toolkit.broker.heartbeat import Heartbeat
 from toolkit.broker.pacing import Lane, Pacer
 from toolkit.broker.requests import Requests
 from toolkit.errors import ClientIdTakenError, NotConnectedError
@@ -39,7 +40,14 @@ class Session:
         broker: who hears the callbacks.
         wrapper: the callbacks.
         rate: messages per second that we allow ourselves.
+
+    Attributes:
+        heartbeat: asked before an order when the gateway has been silent; None: never.
+        silence: seconds without a byte from the gateway after which it is asked.
     """
+
+    heartbeat: Heartbeat | None = None
+    silence: float = 5.0
 
     def __init__(self, broker: Broker, wrapper: IBKRExecutionWrapper, *, rate: float) -> None:
         self.requests = Requests()
@@ -52,6 +60,7 @@ class Session:
         self._closed: asyncio.Future[None] | None = None
         self.accounts: list[str] = []
         self.next_valid_id = 0
+        self._heard_at = 0.0
 
     @property
     def connected(self) -> bool:
@@ -62,6 +71,16 @@ class Session:
     def server_version(self) -> int:
         """The protocol version agreed on, 0 before the handshake."""
         return 0 if self._api is None else int(self._api.serverVersion())
+
+    @property
+    def client_id_refused(self) -> bool:
+        """Whether the gateway says that another connection holds our client id (code 326)."""
+        return self._refused is not None and self._refused.done()
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last byte from the gateway."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def connect(self, host: str, port: int, client_id: int, timeout: float) -> None:
         """
@@ -83,8 +102,10 @@ class Session:
         self._closed = loop.create_future()
         api = Client(self._wrapper)
         api.MaxRequests = 0  # our own budget stands in front of it; its queue must stay empty
+        api.throttleStart += _alarm
         api.decoder = OrderDecoder(self._wrapper, 0, self._broker)
         api.conn.disconnected += self._on_closed
+        api.conn.hasData += self._on_heard
         self._api = api
         connecting = loop.create_task(api.connectAsync(host, port, client_id, timeout=0))
         await asyncio.wait(
@@ -141,6 +162,11 @@ class Session:
             await asyncio.wait({self._closed}, timeout=CLOSE_TIMEOUT)
         self._api = None
 
+    async def wait_closed(self) -> None:
+        """Return when the socket is closed, by whomever."""
+        if self._closed is not None:
+            await asyncio.shield(self._closed)
+
     def refuse_client_id(self) -> None:
         """Take note that the gateway refused our client id (code 326) during the handshake."""
         if self._refused is not None and not self._refused.done():
@@ -149,9 +175,11 @@ class Session:
     # --- orders
 
     async def order_turn(self) -> None:
-        """Wait until the budget allows one more order message."""
+        """Wait until the budget allows one more order, and a silent gateway proved awake (hazard H4)."""
         assert self._pacer is not None
         await self._pacer.turn(Lane.ORDER)
+        if self.heartbeat is not None and self.silent_for > self.silence:
+            await self.heartbeat.beat()
 
     def place(self, order_id: int, contract: Contract, order: BrokerOrder) -> None:
         """
@@ -173,12 +201,20 @@ class Session:
     async def contract_details(self, contract: Contract, timeout: float) -> list[ContractDetails]:
         """Every contract that fits; RequestRefusedError with code 200 when none does."""
         request_id = self.requests.new_id()
-        return await self._ask(request_id, lambda api: api.reqContractDetails(request_id, contract), timeout)
+        return await self._ask(
+            request_id,
+            lambda api: api.reqContractDetails(request_id, contract),
+            timeout,
+            "contractDetailsEnd",
+        )
 
     async def executions(self, timeout: float) -> None:
         """Ask for the day's executions of all clients; they arrive as callbacks before this returns."""
         request_id = self.requests.new_id()
-        await self._ask(request_id, lambda api: api.reqExecutions(request_id, ExecutionFilter()), timeout)
+        question = ExecutionFilter()
+        await self._ask(
+            request_id, lambda api: api.reqExecutions(request_id, question), timeout, "execDetailsEnd"
+        )
 
     async def open_orders(self, timeout: float) -> None:
         """Ask for the open orders of all clients; they arrive as callbacks before this returns."""
@@ -189,7 +225,7 @@ class Session:
         await self._ask("completedOrdersEnd", lambda api: api.reqCompletedOrders(False), timeout)
 
     async def positions(self, timeout: float) -> None:
-        """Subscribe to positions; returns when the first complete set has arrived."""
+        """Ask for all positions, and to be told of changes; returns when the complete set has arrived."""
         await self._ask("positionEnd", lambda api: api.reqPositions(), timeout)
 
     async def account_updates(self, account: str, timeout: float) -> None:
@@ -214,7 +250,9 @@ class Session:
         await self._turn()
         self._socket().cancelMktData(request_id)
 
-    async def _ask(self, key: int | str, send: Callable[[Client], object], timeout: float) -> list[Any]:
+    async def _ask(
+        self, key: int | str, send: Callable[[Client], object], timeout: float, end: str = ""
+    ) -> list[Any]:
         await self._turn()
         answer = self.requests.open(key)
         try:
@@ -222,7 +260,7 @@ class Session:
             return await asyncio.wait_for(answer, timeout)
         except TimeoutError:
             raise NotConnectedError(
-                f"The gateway did not complete its answer ({key}) within {timeout:g} s."
+                f"The gateway did not complete its answer ({end or key}) within {timeout:g} s."
             ) from None
         finally:
             self.requests.abandon(key)
@@ -236,6 +274,14 @@ class Session:
             raise NotConnectedError("The connection to the gateway is gone; nothing was sent.")
         return self._api
 
+    def _on_heard(self, _: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+
     def _on_closed(self, _: str) -> None:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
+
+
+def _alarm() -> None:
+    """The library queues on its own, so what is marked sent may not have left (hazard H11)."""
+    log.critical("The library holds messages back behind our own budget; cancel what matters by hand.")

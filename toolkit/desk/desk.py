@@ -275,6 +275,19 @@ class Desk(View):
             )
         return asked
 
+    def replace(
+        self, intent_id: str, *, quantity: object = None, limit: object = None, stop: object = None
+    ) -> bool:
+        """
+        Change an open order; what is left out stays.
+
+        Returns:
+            Whether the change was sent: ``reports`` says what came of it, or why not.
+        """
+        order_id = self.order(intent_id).order_id
+        terms = {"quantity": quantity, "limit_price": limit, "stop_price": stop}
+        return order_id is not None and self._call(self.engine.client.replace_order(order_id, **terms))
+
     def wait(
         self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0
     ) -> pd.DataFrame:

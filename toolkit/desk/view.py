@@ -152,7 +152,7 @@ class View:
 
     def _known(self, intent_id: Any) -> OrderIntent | None:
         state = self.engine.client.get_order_state(intent_id)
-        return None if state is None else state.intent
+        return None if state is None else state.asked
 
     def ask(self, question: Callable[[], T], timeout: float = ANSWER_TIMEOUT) -> T:
         """

@@ -26,7 +26,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 from toolkit.journal.evidence import Breach, BrokerExecution, BrokerOrder, Case, TakenRecord, gather
-from toolkit.orders.events import Accepted, AnyEvent, CommissionCharged, Denied, Received, Reserved, Sent
+from toolkit.orders.events import (
+    Accepted,
+    AnyEvent,
+    CommissionCharged,
+    Denied,
+    Received,
+    ReplaceRequested,
+    Reserved,
+    Sent,
+)
 from toolkit.orders.ledger import fold
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import OrderState, execution_root
@@ -115,9 +124,17 @@ def fills_are_the_brokers(case: Case) -> Iterator[Breach]:
 def orders_were_approved(case: Case) -> Iterator[Breach]:
     """I3, in the journal and at the broker."""
     approved: set[str] = set()
+    quantities: dict[str, set[Decimal]] = defaultdict(set)
     reserved: dict[str, set[tuple[int, int]]] = defaultdict(set)
     for event in case.events:
         match event:
+            case Received(intent=intent) if intent is not None:
+                quantities[event.intent_id].add(intent.quantity)
+            case ReplaceRequested():
+                quantities[event.intent_id].add(event.quantity)
+                if event.by not in approved:
+                    what = f"its change by {event.by} was requested without approval."
+                    yield Breach(3, event.intent_id, what)
             case Accepted():
                 approved.add(event.intent_id)
             case Denied():
@@ -138,14 +155,16 @@ def orders_were_approved(case: Case) -> Iterator[Breach]:
             )
             continue
         intent = case.states[order.order_ref].intent
-        # An intent may name its contract by number alone.
-        asked = None if intent is None else (intent.direction, intent.quantity, intent.symbol or order.symbol)
-        if asked != (order.side, order.quantity, order.symbol):
+        # An intent may name its contract by number alone; the broker's quantity may be any approved one.
+        held = order.quantity in quantities[order.order_ref]
+        asked = None if intent is None else (intent.direction, intent.symbol or order.symbol)
+        if asked != (order.side, order.symbol) or not held:
+            terms = " or ".join(f"{quantity:f}" for quantity in sorted(quantities[order.order_ref]))
             yield Breach(
                 3,
                 order.order_ref,
                 f"the broker has {order.side} {order.quantity} {order.symbol}, approved was "
-                f"{'nothing readable' if asked is None else ' '.join(map(str, asked))}.",
+                f"{'nothing readable' if asked is None else f'{asked[0]} {terms} {asked[1]}'}.",
             )
 
 
@@ -165,7 +184,7 @@ def final_orders_stay(case: Case) -> Iterator[Breach]:
     for intent_id, reports in case.reports.items():
         for before, after in pairwise(reports):
             moved = after["status"] != before["status"]
-            if before["final"] and moved and after["event"] not in _FILLS:
+            if before["final"] and moved and after["event"] not in _REVIVALS:
                 yield Breach(
                     5,
                     intent_id,
@@ -302,6 +321,8 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Breach]], ...]] = (
 )
 
 _FILLS = frozenset({"Fill", "PartialFill", "Correction"})
+_REVIVALS = _FILLS | {"Recovered"}
+"""What may follow a final report; ``Recovered`` when the broker overrules how a person settled an order."""
 _Terms = tuple[str, int | float, int | float]
 """Side, shares and price of an execution, as a report carries them."""
 

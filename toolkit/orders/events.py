@@ -2,7 +2,7 @@
 Flow 2/7. The facts about one order, in the order we learn them.
 
 Every event is frozen, names its intent, and says when we learnt it (``at``, UTC). Nothing here
-decides anything: ``state.apply`` turns facts into state, ``journal`` remembers them.
+decides anything: ``apply`` turns facts into state, ``journal`` remembers them.
 """
 
 from __future__ import annotations
@@ -99,6 +99,29 @@ class CancelRequested(Event, frozen=True, kw_only=True):
     by: str = ""
 
 
+class ReplaceRequested(Event, frozen=True, kw_only=True):
+    """
+    A change of the order's terms is about to be sent; it holds only once the broker shows it.
+
+    Attributes:
+        by: the REPLACE intent that asked, judged by risk before.
+        quantity, limit_price, stop_price: the order as it would be; units as in ``OrderIntent``.
+    """
+
+    by: str
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class Overdue(Event, frozen=True, kw_only=True):
+    """The broker did not answer in time; that ends nothing, it only has to be asked (hazard H14)."""
+
+    action: str
+    """What it owes an answer to: ``cancel``, ``replace``, or ``inactive``, a word that says too little."""
+    text: str
+
+
 class Repeated(Event, frozen=True, kw_only=True):
     """The same intent id came again with other content; the first stands, this one is refused."""
 
@@ -109,6 +132,21 @@ class Repeated(Event, frozen=True, kw_only=True):
 class Lost(Event, frozen=True, kw_only=True):
     """We can no longer tell what became of the order; only broker evidence ends this."""
 
+    reason: str
+
+
+class Resolved(Event, frozen=True, kw_only=True):
+    """
+    A person settled an order of which nobody could tell what became of it.
+
+    Attributes:
+        outcome: ``not-placed``, ``cancelled``, or ``filled`` (an ``Executed`` with what was filled goes
+            before it; the rest, if any, is cancelled).
+        by, reason: who, and why.
+    """
+
+    outcome: str
+    by: str
     reason: str
 
 
@@ -123,6 +161,8 @@ class StatusReported(Event, frozen=True, kw_only=True):
     filled: Decimal = Decimal(0)
     """Cumulative quantity the broker says is filled; executions, not this, are the truth."""
     why_held: str = ""
+    recovered: bool = False
+    """Learnt from a later request instead of live."""
 
 
 class Executed(Event, frozen=True, kw_only=True):
@@ -182,11 +222,36 @@ class CancelRefused(Event, frozen=True, kw_only=True):
     text: str
 
 
+class Replaced(Event, frozen=True, kw_only=True):
+    """The broker shows the order on the terms that we asked for; units as in ``OrderIntent``."""
+
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class ReplaceRefused(Event, frozen=True, kw_only=True):
+    """A change did not come about (``code`` 0: we say so); the order lives on, on its old terms."""
+
+    code: int
+    text: str
+
+
+class Mismatched(Event, frozen=True, kw_only=True):
+    """The broker holds the order on other terms than we sent (hazard H42); ``text`` lists them."""
+
+    text: str
+    quantity: Decimal
+    """What the broker holds it for, in units of the contract: risk counts the larger one."""
+
+
 class Noticed(Event, frozen=True, kw_only=True):
     """The broker said something about the order that changes nothing by itself."""
 
     code: int
     text: str
+    why_held: str = ""
+    """What a new order waits for, in the broker's word (``locate``); it is held then, not refused."""
 
 
 AnyEvent = (
@@ -196,13 +261,19 @@ AnyEvent = (
     | Reserved
     | Sent
     | CancelRequested
+    | ReplaceRequested
+    | Overdue
     | Repeated
     | Lost
+    | Resolved
     | StatusReported
     | Executed
     | CommissionCharged
     | BrokerRejected
     | BrokerCancelled
     | CancelRefused
+    | Replaced
+    | ReplaceRefused
+    | Mismatched
     | Noticed
 )

@@ -39,6 +39,10 @@ class Fields:
         self._raw = raw
         self.unknown = {str(key): value for key, value in raw.items() if key not in known}
 
+    def given(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._raw.get(name) is not None
+
     def identity(self, name: str) -> str:
         """A required id: 1 to 40 of ``[A-Za-z0-9._-]``."""
         value = self._raw.get(name)

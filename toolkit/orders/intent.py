@@ -43,7 +43,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         symbol, sec_type, exchange, primary_exchange, currency, con_id, expiry, strike, right,
             multiplier: the contract, in the broker's own words.
         direction: BUY or SELL.
-        quantity: units of the contract (shares for stocks), > 0.
+        quantity: units of the contract (shares for stocks), > 0; 0 in a REPLACE that leaves it alone.
         order_type: MARKET, LIMIT, STOP or STOP_LIMIT.
         limit_price, stop_price: price units of the contract, > 0; present exactly when the type needs them.
         tif: DAY, GTC, IOC, FOK or OPG.
@@ -204,15 +204,15 @@ def parse(
         "valid_until": fields.time("valid_until") or _expiry(fields, created_at, ttl),
         "extra": fields.unknown,
     }
-    if action == "REPLACE":
-        raise IntentError(
-            "REPLACE intents are not taken yet; cancel the order and send a new intent.",
-            field="action",
-            code="UNSUPPORTED_ACTION",
-        )
     if action == "CANCEL":
         return OrderIntent(target_intent_id=fields.identity("target_intent_id"), **common)
-    return OrderIntent(**common, **_contract(fields), **_terms(fields), **_signal(fields))
+    if action == "REPLACE":
+        target = fields.identity("target_intent_id")
+        return OrderIntent(target_intent_id=target, **common, **_contract(fields), **_new_terms(fields))
+    contract = _contract(fields)
+    if not contract["symbol"] and not contract["con_id"]:
+        raise fields.missing("symbol")
+    return OrderIntent(**common, **contract, **_terms(fields), **_signal(fields))
 
 
 def readable_id(raw: object) -> str:
@@ -241,13 +241,9 @@ def _expiry(fields: Fields, created_at: datetime, ttl: timedelta) -> datetime:
 
 
 def _contract(fields: Fields) -> dict[str, Any]:
-    con_id = fields.whole("con_id") or 0
-    symbol = fields.text("symbol")
-    if not symbol and not con_id:
-        raise fields.missing("symbol")
     return {
-        "con_id": con_id,
-        "symbol": symbol,
+        "con_id": fields.whole("con_id") or 0,
+        "symbol": fields.text("symbol"),
         "sec_type": fields.word("sec_type", SEC_TYPES, "STK"),
         "exchange": fields.text("exchange") or "SMART",
         "primary_exchange": fields.text("primary_exchange"),
@@ -261,11 +257,9 @@ def _contract(fields: Fields) -> dict[str, Any]:
 
 def _terms(fields: Fields) -> dict[str, Any]:
     direction = fields.word("direction", DIRECTIONS)
-    quantity = fields.number("quantity")
+    quantity = _quantity(fields)
     if quantity is None:
         raise fields.missing("quantity")
-    if quantity != quantity.to_integral_value():
-        raise fields.bad("quantity", f"is {quantity}; this contract trades in whole units")
     order_type = fields.word("order_type", ORDER_TYPES)
     return {
         "direction": direction,
@@ -276,6 +270,30 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "tif": fields.word("tif", TIFS, "DAY"),
         "outside_rth": fields.flag("outside_rth") or False,
     }
+
+
+def _new_terms(fields: Fields) -> dict[str, Any]:
+    """The terms of a REPLACE: what is to change, and what it says about the rest of the order."""
+    quantity = _quantity(fields)
+    limit_price, stop_price = fields.number("limit_price"), fields.number("stop_price")
+    if quantity is None and limit_price is None and stop_price is None:
+        raise fields.missing("quantity", "a REPLACE gives quantity, limit_price or stop_price")
+    return {
+        "direction": fields.word("direction", DIRECTIONS) if fields.given("direction") else "",
+        "quantity": quantity or Decimal(0),
+        "order_type": fields.word("order_type", ORDER_TYPES) if fields.given("order_type") else "",
+        "limit_price": limit_price,
+        "stop_price": stop_price,
+        "tif": fields.word("tif", TIFS, "DAY"),
+        "outside_rth": fields.flag("outside_rth") or False,
+    }
+
+
+def _quantity(fields: Fields) -> Decimal | None:
+    quantity = fields.number("quantity")
+    if quantity is not None and quantity != quantity.to_integral_value():
+        raise fields.bad("quantity", f"is {quantity}; this contract trades in whole units")
+    return quantity
 
 
 def _price(fields: Fields, name: str, order_type: str, needed_by: frozenset[str]) -> Decimal | None:

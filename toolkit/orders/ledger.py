@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from toolkit.orders.events import Accepted, AnyEvent, Executed, Repeated
+from toolkit.orders.apply import apply
+from toolkit.orders.events import Accepted, AnyEvent, Executed, Repeated, StatusReported
 from toolkit.orders.report import execution_report, occasion, repeat_report
-from toolkit.orders.state import OrderState, apply, execution_root
+from toolkit.orders.state import OrderState, execution_root
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ Listener = Callable[[AnyEvent, OrderState, "Report | None"], None]
 class Report:
     """One execution report: built once for the bus, again in full for whoever asks."""
 
-    __slots__ = ("event", "fresh", "repeat", "sequence", "state")
+    __slots__ = ("event", "fresh", "recovered", "repeat", "sequence", "state")
 
     def __init__(
         self,
@@ -36,25 +37,28 @@ class Report:
         sequence: int,
         fresh: Executed | None,
         repeat: Repeated | None,
+        *,
+        recovered: bool = False,
     ) -> None:
         self.state = state
         self.event = event
         self.sequence = sequence
         self.fresh = fresh
         self.repeat = repeat
+        self.recovered = recovered
 
     def full(self) -> dict[str, Any]:
         """The report with every execution so far."""
         if self.repeat is not None:
             return repeat_report(self.state, self.repeat)
-        return execution_report(self.state, self.event, self.sequence)
+        return execution_report(self.state, self.event, self.sequence, recovered=self.recovered)
 
     def for_bus(self) -> dict[str, Any]:
         """The report with the executions that are new since the last one; all of them when final."""
         if self.repeat is not None or self.state.final:
             return self.full()
         new = () if self.fresh is None else (self.state.executions[execution_root(self.fresh.exec_id)],)
-        return execution_report(self.state, self.event, self.sequence, new=new)
+        return execution_report(self.state, self.event, self.sequence, new=new, recovered=self.recovered)
 
 
 class Journal(Protocol):
@@ -185,7 +189,9 @@ def fold(before: OrderState | None, event: AnyEvent) -> tuple[OrderState, Report
         return after, None
     sequence = after.reports + 1
     after = replace(after, reports=sequence)
-    return after, Report(after, name, sequence, event if isinstance(event, Executed) else None, None)
+    fresh = event if isinstance(event, Executed) else None
+    recovered = isinstance(event, StatusReported) and event.recovered
+    return after, Report(after, name, sequence, fresh, None, recovered=recovered)
 
 
 def fold_all(events: Iterable[AnyEvent]) -> dict[str, OrderState]:

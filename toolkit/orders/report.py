@@ -21,8 +21,13 @@ from toolkit.orders.events import (
     CommissionCharged,
     Denied,
     Executed,
+    Mismatched,
     Noticed,
+    Overdue,
     Repeated,
+    Replaced,
+    ReplaceRefused,
+    ReplaceRequested,
 )
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import Execution, OrderState, OrderStatus, execution_root
@@ -36,6 +41,7 @@ _OCCASIONS: Final = {
     OrderStatus.UNKNOWN: "Unknown",
     OrderStatus.SUBMITTED: "Submitted",
     OrderStatus.PRE_SUBMITTED: "Submitted",
+    OrderStatus.FILLED: "Fill",
 }
 """A status that an order has just reached -> the event that its report carries."""
 
@@ -47,6 +53,12 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
             return "Cancelled" if _newly_final(before, after) else "Notice"
         case _ if after is before:
             return None
+        case ReplaceRequested() | Overdue() | Mismatched():
+            return "Notice"
+        case ReplaceRefused():
+            return "Fill" if _newly_final(before, after) else "Notice"
+        case Replaced():
+            return "Replaced"
         case Executed():
             if before is not None and execution_root(event.exec_id) in before.executions:
                 return "Correction"
@@ -59,26 +71,35 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
             return "Rejected"
     old = None if before is None else before.status
     if old is after.status:
+        if before is not None and after.intent is not before.intent and before.intent is not None:
+            return "Replaced"
         # The broker often says why only after it said that.
         explained = before is not None and after.reason != before.reason
         return "Notice" if explained and after.status.final else None
-    if old is OrderStatus.UNKNOWN and not after.status.final:
+    overruled = before is not None and before.resolved is not None and after.resolved is None
+    if (old is OrderStatus.UNKNOWN or overruled) and not after.status.final:
         return "Recovered"
     return _OCCASIONS.get(after.status)
 
 
 def execution_report(
-    state: OrderState, event: str, sequence: int, *, new: Iterable[Execution] | None = None
+    state: OrderState,
+    event: str,
+    sequence: int,
+    *,
+    new: Iterable[Execution] | None = None,
+    recovered: bool = False,
 ) -> dict[str, Any]:
     """
     A full snapshot of one order as a JSON-ready dict.
 
     Args:
         state: the order after the fact that is reported.
-        event: Accepted, Submitted, PartialFill, Fill, Cancelled, Rejected, Commission, Correction,
-            Notice, Unknown or Recovered.
+        event: Accepted, Submitted, PartialFill, Fill, Cancelled, Rejected, Replaced,
+            Commission, Correction, Notice, Unknown or Recovered.
         sequence: 1, 2, ... per intent, without holes.
         new: the executions to list; None lists all of them.
+        recovered: the fact was learnt by asking, because its live message was missed.
 
     Returns:
         The specification's fields and ours. Quantities in units of the contract, prices in price
@@ -117,7 +138,7 @@ def execution_report(
         "filled_at": iso(state.last_fill_at) if status is OrderStatus.FILLED else None,
         "executions": [_execution(fill, state) for fill in listed],
         "last_fill": None if last is None else _execution(last, state),
-        "recovered": event == "Recovered" or (last is not None and last.recovered),
+        "recovered": recovered or event == "Recovered" or (last is not None and last.recovered),
         "reason_code": state.reason_code or None,
         "notice": _notice(state) if event == "Notice" else None,
         "paper": state.paper,
@@ -235,7 +256,7 @@ def _quantity(state: OrderState) -> object:
 
 
 def _refused_at(state: OrderState) -> datetime | None:
-    refusal = state.denied or state.rejected
+    refusal = state.denied or state.rejected or state.resolved
     return None if refusal is None else refusal.at
 
 

@@ -1,42 +1,22 @@
 """
-Flow 3/7. The state of one order, derived from the facts about it.
+The state of one order, as the facts so far describe it.
 
-House rules: no clock, no I/O, and no exception for anything the broker says. The state keeps what
-was said; ``status`` and the quantities are worked out from it, so repeated, late and disordered
-messages cannot corrupt them. Executions alone are the truth for quantity; only three facts are
-final: the whole quantity filled, a confirmed cancel, and a refusal.
+The state keeps what was said (``apply`` puts it there); ``status`` and the quantities are worked out
+from it here. Executions alone are the truth for quantity; only three facts are final: the whole
+quantity filled, a confirmed cancel, and a refusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 
-from toolkit.orders.events import (
-    Accepted,
-    AnyEvent,
-    BrokerCancelled,
-    BrokerRejected,
-    CancelRefused,
-    CancelRequested,
-    CommissionCharged,
-    Denied,
-    Executed,
-    Lost,
-    Noticed,
-    Received,
-    Repeated,
-    Reserved,
-    Sent,
-    StatusReported,
-)
+from toolkit.orders.events import BrokerRejected, Denied, Noticed, Resolved
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.status import CANCEL_WORDS, WORDS
+from toolkit.orders.status import WORDS
 from toolkit.orders.status import OrderStatus as OrderStatus
 
 ZERO: Final = Decimal(0)
@@ -63,6 +43,16 @@ class Commission(msgspec.Struct, frozen=True):
     realized_pnl: Decimal | None
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A change of an order that the broker has not answered yet; units as in ``OrderIntent``."""
+
+    by: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    at: datetime
+
+
 class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     """
     One order as the facts so far describe it.
@@ -73,6 +63,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     intent_id: str
     raw: dict[str, Any] = {}
     intent: OrderIntent | None = None
+    """The order on the terms in force: those first asked for, or those that replaced them."""
+    original: OrderIntent | None = None
+    """The intent as it came, once its terms were replaced."""
     source: str = ""
     paper: bool = True
 
@@ -85,13 +78,25 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     rejected: BrokerRejected | None = None
     cancel_confirmed: bool = False
     cancel_requested: bool = False
+    cancel_requested_at: datetime | None = None
+    change: Change | None = None
+    """What was asked for and not answered yet; the terms in force are in ``intent``."""
+    replace_requested_at: datetime | None = None
+    overdue: frozenset[str] = frozenset()
+    """The actions whose answer is late, each told once; see ``Overdue``."""
+    mismatch: str = ""
+    """How the order at the broker differs from what was sent."""
+    held_quantity: Decimal = ZERO
+    """What the broker holds a mismatched order for."""
     lost: str = ""
+    resolved: Resolved | None = None
+    """How a person settled it; the broker's own word overrules that."""
     broker_status: str = ""
     why_held: str = ""
     reason: str = ""
     reason_code: str = ""
     notice: Noticed | None = None
-    """The broker's last remark that changed nothing by itself."""
+    """The last remark that changed nothing by itself."""
     limits_hash: str = ""
     con_id: int = 0
     multiplier: Decimal = Decimal(1)
@@ -113,6 +118,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     journaled_at: datetime | None = None
     sent_at: datetime | None = None
     acked_at: datetime | None = None
+    inactive_since: datetime | None = None
+    """Since when the broker calls the order Inactive without a word why."""
     first_fill_at: datetime | None = None
     last_fill_at: datetime | None = None
     reports: int = 0
@@ -122,12 +129,17 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> OrderStatus:
         """Where the order stands, worked out from the facts."""
         filled = self.filled_quantity
-        if filled and filled >= self.quantity:
+        # While a larger quantity may be in force already, the smaller one does not complete the order.
+        if filled and filled >= self._largest_asked:
             return OrderStatus.FILLED
         if self.denied is not None or (self.rejected is not None and not filled):
             return OrderStatus.REJECTED
         if self.intent is not None and self.intent.action != "NEW":
-            return OrderStatus.PENDING_CANCEL
+            cancels = self.intent.action == "CANCEL"
+            return OrderStatus.PENDING_CANCEL if cancels else OrderStatus.PENDING_SUBMIT
+        if self.resolved is not None:
+            placed = filled or self.resolved.outcome != "not-placed"
+            return OrderStatus.CANCELLED if placed else OrderStatus.REJECTED
         if self.cancel_confirmed:
             return OrderStatus.CANCELLED
         if self.lost:
@@ -135,11 +147,16 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         if self.cancel_requested:
             return OrderStatus.PENDING_CANCEL
         meaning = WORDS.get(self.broker_status, OrderStatus.PENDING_SUBMIT)
-        if meaning is OrderStatus.UNKNOWN and self.why_held:
+        if self.why_held and meaning in (OrderStatus.UNKNOWN, OrderStatus.PENDING_SUBMIT):
             meaning = OrderStatus.PRE_SUBMITTED
         if filled and meaning is not OrderStatus.PENDING_CANCEL:
             return OrderStatus.PARTIALLY_FILLED
         return meaning
+
+    @property
+    def asked(self) -> OrderIntent | None:
+        """The intent as it came, whatever replaced its terms since."""
+        return self.original or self.intent
 
     @property
     def quantity(self) -> Decimal:
@@ -150,6 +167,20 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     def remaining_quantity(self) -> Decimal:
         """Ordered but not filled, never below 0 (an overfill shows in ``filled_quantity``)."""
         return max(ZERO, self.quantity - self.filled_quantity)
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """The most that may still trade: of the terms in force, those asked for, and the broker's own."""
+        return max(ZERO, max(self._largest_asked, self.held_quantity) - self.filled_quantity)
+
+    @property
+    def _largest_asked(self) -> Decimal:
+        return self.quantity if self.change is None else max(self.quantity, self.change.quantity)
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was sent and the broker has not said a word about it yet."""
+        return self.sent_at is not None and not (self.acked_at or self.broker_status or self.final)
 
     @property
     def avg_fill_price(self) -> Decimal:
@@ -180,7 +211,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         """
         Whether only fills and corrections can still change the order.
 
-        A CANCEL intent is done once it is handed on: what came of it is in its target's reports.
+        A CANCEL or REPLACE intent is done once it is handed on: what came of it is in its target's
+        reports.
         """
         if self.intent is not None and self.intent.action != "NEW":
             return self.denied is not None or self.accepted_at is not None
@@ -212,178 +244,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.raw.get("direction", "")) if self.intent is None else self.intent.direction
 
 
-def apply(state: OrderState | None, event: AnyEvent) -> OrderState:
-    """
-    The state after one more fact.
-
-    Total and order-tolerant: a fact that says nothing new returns ``state`` itself.
-
-    Raises:
-        AssertionError: ``event`` is no event of ours, a mistake in this package.
-    """
-    if state is None:
-        state = OrderState(intent_id=event.intent_id)
-    match event:
-        case Executed():
-            return _execute(state, event)
-        case StatusReported():
-            return _report_status(state, event)
-        case CommissionCharged():
-            return _charge(state, event)
-        case Received():
-            return _receive(state, event)
-        case Accepted():
-            return replace(
-                state,
-                accepted_at=event.at,
-                limits_hash=event.limits_hash,
-                con_id=event.con_id,
-                multiplier=event.multiplier,
-                bid=event.bid,
-                ask=event.ask,
-            )
-        case Denied():
-            if state.status.final:
-                return state
-            return replace(state, denied=event, reason=event.reason, reason_code=event.code)
-        case Reserved():
-            account = event.account or state.account
-            return replace(state, order_id=event.order_id, client_id=event.client_id, account=account)
-        case Sent():
-            return replace(state, sent_at=event.at, journaled_at=event.journaled_at)
-        case CancelRequested():
-            # An order that never left has nobody to confirm its cancel.
-            confirmed = state.cancel_confirmed or state.order_id is None
-            return replace(state, cancel_requested=True, cancel_confirmed=confirmed)
-        case Lost():
-            return state if state.status.final else replace(state, lost=event.reason, reason=event.reason)
-        case BrokerRejected():
-            code = f"IB{event.code}"
-            if state.status.final:
-                return _explain(state, event.text, code)
-            return replace(state, rejected=event, lost="", reason=event.text, reason_code=code)
-        case BrokerCancelled():
-            return _confirm_cancel(state, event.text, f"IB{event.code}")
-        case CancelRefused():
-            if state.status.final:
-                return state
-            return replace(state, cancel_requested=False, reason=event.text, reason_code=f"IB{event.code}")
-        case Noticed():
-            return replace(state, notice=event)
-        case Repeated():
-            return state
-        case _:
-            assert_never(event)
-
-
-def replay(events: Iterable[AnyEvent]) -> OrderState | None:
-    """The state that a whole history adds up to; None for an empty one."""
-    state: OrderState | None = None
-    for event in events:
-        state = apply(state, event)
-    return state
-
-
 def execution_root(exec_id: str) -> str:
     """What a correction shares with the execution it replaces: everything before the last dot."""
     root, dot, suffix = exec_id.rpartition(".")
     return root if dot and suffix.isdecimal() else exec_id
-
-
-def _revision(exec_id: str) -> int:
-    """The number after the last dot, which grows with each correction; 0 when there is none."""
-    suffix = exec_id.rpartition(".")[2]
-    return int(suffix) if suffix.isdecimal() else 0
-
-
-def _receive(state: OrderState, event: Received) -> OrderState:
-    if state.received_at is not None:
-        return state
-    account = event.intent.account if event.intent is not None else ""
-    return replace(
-        state,
-        raw=event.raw,
-        intent=event.intent,
-        source=event.source,
-        paper=event.paper,
-        received_at=event.at,
-        account=state.account or account,
-    )
-
-
-def _report_status(state: OrderState, event: StatusReported) -> OrderState:
-    changes: dict[str, Any] = {}
-    if event.perm_id and not state.perm_id:
-        changes["perm_id"] = event.perm_id
-    if event.filled > state.reported_filled:
-        changes["reported_filled"] = event.filled
-    if not state.status.final:
-        if event.word != state.broker_status and event.word in WORDS:
-            changes["broker_status"] = event.word
-        if event.why_held != state.why_held:
-            changes["why_held"] = event.why_held
-        if event.word in CANCEL_WORDS:
-            changes["cancel_confirmed"] = True
-        if state.lost and event.word in WORDS:
-            changes["lost"] = ""
-        meaning = WORDS.get(event.word, OrderStatus.PENDING_SUBMIT)
-        if state.acked_at is None and meaning is not OrderStatus.PENDING_SUBMIT:
-            changes["acked_at"] = event.at
-    return replace(state, **changes) if changes else state
-
-
-def _confirm_cancel(state: OrderState, reason: str, code: str) -> OrderState:
-    if state.cancel_confirmed or state.status.final:
-        return _explain(state, reason, code)
-    return replace(state, cancel_confirmed=True, lost="", reason=reason, reason_code=code)
-
-
-def _explain(state: OrderState, reason: str, code: str) -> OrderState:
-    """The broker often confirms an end by its word first and says why afterwards: the status stands."""
-    if state.status is not OrderStatus.CANCELLED or state.reason:
-        return state
-    return replace(state, reason=reason, reason_code=code)
-
-
-def _execute(state: OrderState, event: Executed) -> OrderState:
-    root = execution_root(event.exec_id)
-    before = state.executions.get(root)
-    if before is not None and _revision(before.exec_id) >= _revision(event.exec_id):
-        return state
-    fill = Execution(
-        event.exec_id,
-        event.shares,
-        event.price,
-        event.side,
-        event.exchange,
-        event.time or event.at,
-        event.liquidity,
-        event.recovered,
-    )
-    shares, value = fill.shares, fill.shares * fill.price
-    if before is not None:
-        shares -= before.shares
-        value -= before.shares * before.price
-    executions = dict(state.executions)
-    executions.pop(root, None)
-    executions[root] = fill
-    return replace(
-        state,
-        executions=executions,
-        filled_quantity=state.filled_quantity + shares,
-        filled_value=state.filled_value + value,
-        perm_id=state.perm_id or event.perm_id,
-        lost="",
-        acked_at=state.acked_at or event.at,
-        first_fill_at=min(state.first_fill_at or fill.time, fill.time),
-        last_fill_at=max(state.last_fill_at or fill.time, fill.time),
-    )
-
-
-def _charge(state: OrderState, event: CommissionCharged) -> OrderState:
-    charged = Commission(event.commission, event.currency, event.realized_pnl)
-    before = state.commissions.get(event.exec_id)
-    # "Not known yet" never takes back a figure.
-    if before == charged or (before is not None and charged.amount is None):
-        return state
-    return replace(state, commissions={**state.commissions, event.exec_id: charged})

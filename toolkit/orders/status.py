@@ -44,3 +44,6 @@ WORDS: Final[Mapping[str, OrderStatus]] = {
 """The broker's word -> what it means for an order without fills."""
 
 CANCEL_WORDS: Final = frozenset({"Cancelled", "ApiCancelled"})
+
+LIVE_WORDS: Final = frozenset({"ApiPending", "PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel"})
+"""Words that only an order has which may still trade."""

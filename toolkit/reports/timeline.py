@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
+from toolkit.orders.apply import apply
 from toolkit.orders.events import (
     Accepted,
     AnyEvent,
@@ -20,14 +21,20 @@ from toolkit.orders.events import (
     Denied,
     Executed,
     Lost,
+    Mismatched,
     Noticed,
+    Overdue,
     Received,
     Repeated,
+    Replaced,
+    ReplaceRefused,
+    ReplaceRequested,
     Reserved,
+    Resolved,
     Sent,
     StatusReported,
 )
-from toolkit.orders.state import OrderState, apply
+from toolkit.orders.state import OrderState
 from toolkit.reports.table import NUMBER, TEXT, TIME, WHOLE, Column, Schema, build
 
 
@@ -79,8 +86,16 @@ def detail(event: AnyEvent) -> str:
             return ""
         case CancelRequested():
             return f"by {event.by}" if event.by else ""
+        case ReplaceRequested():
+            return f"{_terms(event)}, by {event.by}"
+        case Replaced():
+            return _terms(event)
+        case Overdue() | Mismatched():
+            return event.text
         case Lost():
             return event.reason
+        case Resolved():
+            return f"{event.outcome}, by {event.by}: {event.reason}"
         case StatusReported():
             held = f", held: {event.why_held}" if event.why_held else ""
             return f"{event.word}, {event.filled:f} filled{held}"
@@ -90,8 +105,12 @@ def detail(event: AnyEvent) -> str:
         case CommissionCharged():
             figure = "not known yet" if event.commission is None else f"{event.commission:f} {event.currency}"
             return f"{figure} for {event.exec_id}"
-        case BrokerRejected() | BrokerCancelled() | CancelRefused() | Noticed():
+        case BrokerRejected() | BrokerCancelled() | CancelRefused() | ReplaceRefused() | Noticed():
             return f"{event.code}: {event.text}"
+
+
+def _terms(event: ReplaceRequested | Replaced) -> str:
+    return f"{event.quantity:f}, limit {_price(event.limit_price)}, stop {_price(event.stop_price)}"
 
 
 def _price(price: Decimal | None) -> str:

@@ -33,7 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         quote: of the order's contract.
         lines: contract number -> what is held and open, this order included; None while the
             positions are not known.
-        working: orders that may still trade.
+        working: orders that may still trade, without the one that the order replaces.
         recent: orders accepted within the longest window that any limit looks back, newest first.
     """
 
@@ -53,7 +53,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         """The snapshot for one order."""
         now = book.now()
         instrument = book.instrument(order.raw)
-        working = tuple(book.working())
+        working, filled = tuple(book.working()), Decimal(0)
+        if order.replaces:
+            replaced = [state for state in working if state.intent_id == order.replaces]
+            filled = sum((state.filled_quantity for state in replaced), filled)
+            working = tuple(state for state in working if state.intent_id != order.replaces)
         return cls(
             limits=limits,
             bound=True,
@@ -62,7 +66,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             currency=book.currency,
             instrument=instrument,
             quote=Quote() if instrument is None else book.quote(instrument.con_id),
-            lines=lines(book, working, order, instrument),
+            lines=lines(book, working, order, instrument, filled),
             working=working,
             recent=tuple(book.accepted_since(now - timedelta(seconds=float(_window(limits))))),
         )

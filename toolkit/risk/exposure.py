@@ -123,6 +123,7 @@ def lines(
     working: Iterable[OrderState],
     order: Order | None = None,
     instrument: Instrument | None = None,
+    filled: Decimal = ZERO,
 ) -> dict[int, Line] | None:
     """
     Contract number -> what is held and open.
@@ -132,6 +133,7 @@ def lines(
         working: orders that may still trade.
         order: one more order, counted as if it were open when it is readable; None: what is there.
         instrument: its contract.
+        filled: how much of it the positions hold already, when it replaces an order that works.
 
     Returns:
         None while the positions are not known.
@@ -154,12 +156,14 @@ def lines(
             known.name, known.currency = intent.symbol or known.name, intent.currency
             known.multiplier = state.multiplier
             found[state.con_id] = known
-        known.open(intent.sign, state.remaining_quantity, intent.limit_price, intent.stop_price)
+        known.open(intent.sign, state.open_quantity, intent.limit_price, intent.stop_price)
+        if state.change is not None:  # either terms may be in force
+            known.open(intent.sign, ZERO, state.change.limit_price, state.change.stop_price)
     if order is not None and instrument is not None:
         line = found.get(instrument.con_id) or _line(book, instrument.con_id, instrument)
         found[instrument.con_id] = line
         if order.quantity is not None and order.sign:
-            line.open(order.sign, order.quantity, order.limit_price, order.stop_price)
+            line.open(order.sign, max(ZERO, order.quantity - filled), order.limit_price, order.stop_price)
     return found
 
 

@@ -121,6 +121,7 @@ def _twin(order: Order, context: Context, window: Decimal) -> OrderState | None:
         intent = state.intent
         if (
             intent is not None
+            and state.intent_id != order.replaces
             and state.con_id == instrument.con_id
             and intent.sign == order.sign
             and intent.quantity == order.quantity

@@ -91,10 +91,23 @@ class Gate:
         return state, True
 
     def decide(
-        self, state: OrderState, checker: SimpleRiskChecker, instrument: Instrument, quote: Quote
+        self,
+        state: OrderState,
+        checker: SimpleRiskChecker,
+        instrument: Instrument,
+        quote: Quote,
+        *,
+        order: dict[str, Any] | None = None,
     ) -> OrderState:
         """
         Let risk judge a received intent, and record the verdict.
+
+        Args:
+            state: the intent's.
+            checker: whose verdict it is.
+            instrument: its contract.
+            quote: the market it meets.
+            order: the whole order that a REPLACE intent would lead to; None: as the intent says.
 
         Returns:
             The state with either ``accepted_at`` or ``denied`` set.
@@ -103,7 +116,7 @@ class Gate:
         assert intent is not None
         if self.stale(intent):
             return self.deny_stale(state)
-        reasons = _verdict(checker, state.raw)
+        reasons = _verdict(checker, state.raw if order is None else order)
         if reasons:
             return self.deny(state, reasons[0].code, " ".join(r.message for r in reasons), reasons)
         return self._ledger.record(
@@ -174,6 +187,6 @@ def _verdict(checker: SimpleRiskChecker, raw: dict[str, Any]) -> tuple[Decision,
 
 
 def _same_order(known: OrderState, intent: OrderIntent | None, content: dict[str, Any]) -> bool:
-    if known.intent is None or intent is None:
+    if known.asked is None or intent is None:
         return known.raw == content
-    return known.intent.terms == intent.terms
+    return known.asked.terms == intent.terms

@@ -24,6 +24,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         sign: +1 for BUY, -1 for SELL, 0 for anything else.
         quantity: units of the contract; None when it is missing or no number.
         limit_price, stop_price: price units; None when missing or no number.
+        replaces: the intent whose order becomes this one; ``""`` for a new order.
         faults: field -> what is wrong with its number, for a sentence.
         repeat_allowed: ``allow_repeat`` is true: the same order twice in a moment is meant.
     """
@@ -38,6 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal | None
     limit_price: Decimal | None
     stop_price: Decimal | None
+    replaces: str
     faults: Mapping[str, str]
     repeat_allowed: bool
 
@@ -58,6 +60,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             quantity=quantity,
             limit_price=limit_price,
             stop_price=stop_price,
+            replaces=str(raw.get("target_intent_id") or "") if raw.get("action") == "REPLACE" else "",
             faults=faults,
             repeat_allowed=raw.get("allow_repeat") is True,
         )

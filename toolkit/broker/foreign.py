@@ -1,0 +1,116 @@
+"""
+Orders that are none of ours: made by hand, by another program, or by the broker itself.
+
+They are never touched, and they move positions like any other, so risk has to know them (hazard H25).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from ib_async import Contract, Order
+from msgspec.structs import replace
+
+from toolkit.orders.status import WORDS
+
+UNSET: Final = 1.7976931348623157e308
+"""How the broker writes "no number"."""
+_ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
+
+
+class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One open order of somebody else.
+
+    Attributes:
+        perm_id: the broker's permanent id, which alone identifies it.
+        client_id, order_id: whose it is; 0 or negative for orders made by hand.
+        side: BUY or SELL.
+        remaining: still to be filled, in units of the contract.
+        limit_price, stop_price: price units, None where the order has none.
+    """
+
+    perm_id: int
+    client_id: int
+    order_id: int
+    account: str
+    con_id: int
+    symbol: str
+    currency: str
+    side: str
+    remaining: Decimal
+    order_type: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    order_ref: str = ""
+
+
+class ForeignOrders:
+    """Every open order of somebody else, by its permanent id; in no order."""
+
+    def __init__(self) -> None:
+        self._orders: dict[int, ForeignOrder] = {}
+        self._told: set[int] | None = None
+        """permanent ids that the answer under way mentioned; None while none is"""
+
+    def __iter__(self) -> Iterator[ForeignOrder]:
+        return iter(tuple(self._orders.values()))
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def begin(self) -> None:
+        """An answer with all open orders begins."""
+        self._told = set()
+
+    def end(self, *, complete: bool) -> None:
+        """It ended; when it is complete, what it did not mention is gone."""
+        told, self._told = self._told, None
+        if complete and told is not None:
+            self._orders = {perm_id: order for perm_id, order in self._orders.items() if perm_id in told}
+
+    def open(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
+        """Take one openOrder message; an order without a permanent id cannot be told from another."""
+        if not order.permId:
+            return
+        if self._told is not None:
+            self._told.add(order.permId)
+        if word in _ENDED:
+            self._orders.pop(order.permId, None)
+            return
+        known = self._orders.get(order.permId)
+        self._orders[order.permId] = ForeignOrder(
+            perm_id=order.permId,
+            client_id=order.clientId,
+            order_id=order_id,
+            account=order.account,
+            con_id=contract.conId,
+            symbol=contract.symbol,
+            currency=contract.currency,
+            side=order.action,
+            remaining=_number(order.totalQuantity) or Decimal(0) if known is None else known.remaining,
+            order_type=order.orderType,
+            limit_price=_number(order.lmtPrice),
+            stop_price=_number(order.auxPrice),
+            order_ref=order.orderRef,
+        )
+
+    def status(self, perm_id: int, word: str, remaining: Decimal) -> None:
+        """Take one orderStatus message."""
+        known = self._orders.get(perm_id)
+        if known is None:
+            return
+        if word in _ENDED:
+            del self._orders[perm_id]
+        elif word in WORDS:
+            self._orders[perm_id] = replace(known, remaining=remaining)
+
+
+def _number(value: float | Decimal | None) -> Decimal | None:
+    """A number off the wire; None for none, which the broker also writes as 0 or the largest float."""
+    if value is None or value in (UNSET, 0):
+        return None
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
