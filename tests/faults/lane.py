@@ -178,8 +178,17 @@ class Lane:
 
         They must come in order, without a hole.
         """
-        with JournalReader(self.settings.journal_path) as journal:
-            due = {n: journal.states()[f"{self.name}-{n}"].reports for n in numbers}
+        due: dict[int, int] = {}
+
+        def journaled() -> bool:
+            with JournalReader(self.settings.journal_path) as journal:
+                states = journal.states()
+            due.update(
+                {n: states[f"{self.name}-{n}"].reports for n in numbers if f"{self.name}-{n}" in states}
+            )
+            return len(due) == len(numbers)
+
+        wait_until(journaled, PATIENCE)
         told: dict[int, list[dict[str, Any]]] = {}
 
         def all_there(records: list[Any]) -> bool:
