@@ -39,6 +39,7 @@ def lane(kafka_bootstrap: str, market: PaperGateway, home: Path, monkeypatch: py
     monkeypatch.setattr(kafka, "DELIVERY_S", 2)
     monkeypatch.setattr(publisher, "SEND_TIMEOUT", 4.0)
     monkeypatch.setattr(intake, "LOOK_S", 0.3)
+    monkeypatch.setattr(intake, "SILENCE_S", 8.0)
     return Lane(kafka_bootstrap, market, home)
 
 
@@ -231,7 +232,7 @@ def test_h46_a_consumer_that_gives_nothing_although_there_is_something_is_made_a
         lane.settled(engine, 1)
         assert engine.orchestrator.health()["bus"]["renewals"] == 1
     assert lane.orders(1) == 1
-    assert "its consumer gave none" in caplog.text
+    assert "has not given any of the 1 intents" in caplog.text
 
 
 # --- old intents ----------------------------------------------------------------------------------------

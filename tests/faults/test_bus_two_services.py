@@ -65,3 +65,37 @@ def test_h17_of_two_services_one_works_and_when_it_is_killed_the_other_finishes_
         assert numbers == list(range(1, len(numbers) + 1)), name
     with JournalReader(home / "journal.db") as journal:
         assert audit(journal.events(), journal.reports()) == []
+
+
+def test_h17_a_service_with_another_journal_takes_over_without_sending_anything_twice(
+    kafka_bootstrap: str, kafka_service: dict[str, str], kafka_gateway: PaperGateway, tmp_path: Path
+) -> None:
+    """What the first had sent and not committed comes again; the broker knows that it was sent."""
+    topics = Topics(kafka_bootstrap)
+    names = topics.names(100)
+    elsewhere = {**kafka_service, "TOOLKIT_HOME": str(tmp_path / "elsewhere")}
+
+    def arrived() -> Counter[str]:
+        return Counter(
+            request.order_ref
+            for request in tuple(kafka_gateway.ledger.requests)
+            if request.order_ref.startswith(topics.run)
+        )
+
+    with running("serve", **kafka_service) as first, running("serve", **elsewhere) as second:
+        assert second.line.startswith("standing by: Client id")
+        topics.buy(names)
+        wait_until(lambda: arrived().total() >= 30, PATIENCE)
+        first.process.kill()
+        first.process.wait()
+        before = arrived()
+        assert before.total() < len(names)
+        wait_until(lambda: topics.committed() == topics.end(), PATIENCE)
+        assert second.end() == 0, second.errors
+    with JournalReader(tmp_path / "elsewhere" / "journal.db") as journal:
+        states = journal.states()
+        assert audit(journal.events(), journal.reports()) == []
+    assert arrived() == Counter(names)
+    refused = {name for name, state in states.items() if state.reason_code == "SENT_ELSEWHERE"}
+    assert refused
+    assert refused <= before.keys()

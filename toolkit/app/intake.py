@@ -185,7 +185,7 @@ class Intake:
         self._look_at = now + (LOOK_S if self.lag is not None else RETRY_LOOK_S)
         if before is not None and self.lag is None:
             log.warning("The bus does not say how many intents there are; nothing can be read until it does.")
-        if not self.lag:
+        if self.lag == 0:
             self._heard_at = now
         elif now - self._heard_at > SILENCE_S:
             self._replace_consumer(now - self._heard_at)
@@ -203,14 +203,24 @@ class Intake:
             return None
 
     def _replace_consumer(self, silent_s: float) -> None:
-        sentence = f"The bus has {self.lag} intents for us, but its consumer gave none for {silent_s:.0f} s"
+        what = (
+            "how many intents there are" if self.lag is None else f"any of the {self.lag} intents there are"
+        )
+        sentence = f"The bus's consumer has not given {what} for {silent_s:.0f} s"
+        self._heard_at = time.monotonic()
         if self._renew is None:
+            if self.lag is None:
+                return  # the bus itself may be away, and come back
             raise BusError(f"{sentence}; start again.")
         log.critical("%s; it is made anew.", sentence)
+        try:
+            renewed = self._renew()
+        except BusError as error:
+            log.warning("%s", error)
+            return
         self._consumer.close()
-        self._consumer = self._renew()
+        self._consumer = renewed
         self.renewals += 1
-        self._heard_at = time.monotonic()
 
     # --- in the event loop -------------------------------------------------------------------------
 
