@@ -210,8 +210,8 @@ class Placement:
             self.gate.deny_stale(state)
         elif state.intent_id in self._inbox.foreign_refs:
             reason = (
-                f"The broker has an order of intent {state.intent_id} already, sent from another journal, which "
-                "alone can report it; it is not sent again."
+                f"The broker has an order of intent {state.intent_id} already, sent from another journal, "
+                "which alone can report it; it is not sent again."
             )
             log.critical("%s", reason)
             self.gate.deny(state, SENT_ELSEWHERE, reason)
