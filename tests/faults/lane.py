@@ -78,6 +78,7 @@ class Lane:
             for letter in self.read(DEAD_LETTERS, lambda _: True, whole=True)
             if (headers := dict(letter.headers))["topic"] == self.topic.encode()
         }
+        committed = [self.committed(partition) for partition in range(self.partitions)]
         return [
             TakenRecord(
                 f"{record.topic}/{record.partition}@{record.offset}",
@@ -86,7 +87,7 @@ class Lane:
             )
             for partition in range(self.partitions)
             for record in self.read(self.topic, lambda _: True, partition=partition, whole=True)
-            if record.offset < self.committed(partition)
+            if record.offset < committed[partition]
         ]
 
     def intent(self, n: int, **changes: Any) -> dict[str, Any]:
