@@ -19,7 +19,6 @@ from tests.kafka_topics import PATIENCE
 from tests.waiting import wait_until
 from toolkit.app import intake, publisher
 from toolkit.bus import kafka
-from toolkit.errors import BusError
 from toolkit.gateway import PaperGateway
 
 pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
@@ -195,19 +194,6 @@ def test_h17_a_rebalance_in_mid_order_doubles_nothing(
         wait_until(lambda: lane.committed(0) + lane.committed(1) == len(numbers), PATIENCE)
         lane.reports(*numbers)
     assert [lane.orders(n) for n in numbers] == [1] * len(numbers)
-
-
-@RARE
-def test_h17_a_zombie_whose_place_another_took_stops_and_says_so(lane: Lane) -> None:
-    with lane.running() as engine:
-        lane.send(lane.intent(1))
-        lane.settled(engine, 1)
-        with closing(lane.consumer()) as usurper:
-            wait_until(
-                lambda: usurper.poll(50) is not None and engine.orchestrator.failure is not None, PATIENCE
-            )
-        assert isinstance(engine.orchestrator.failure, BusError)
-        assert "Fenced" in str(engine.orchestrator.failure)
 
 
 class Silent(KafkaConsumer):
