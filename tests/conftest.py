@@ -8,9 +8,11 @@ kernels and commands that tests start.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,9 +71,49 @@ def loop_run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """``host:port`` of a real broker that all tests of this run share; it starts when first asked for."""
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The real Kafka that all tests of this run share; it starts when first asked for."""
     from tests.kafka_broker import kafka_broker
 
-    with kafka_broker(tmp_path_factory.mktemp("kafka")) as bootstrap:
-        yield bootstrap
+    with kafka_broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_server: Any) -> str:
+    """``host:port`` of the shared broker."""
+    return kafka_server if isinstance(kafka_server, str) else str(kafka_server.bootstrap)
+
+
+@pytest.fixture(scope="session")
+def kafka_gateway() -> Iterator[Any]:
+    """One gateway for all services on Kafka: who trades at it has the same place in the consumer group."""
+    from toolkit.gateway import PaperGateway
+
+    with PaperGateway(port=0, quotes=None) as started:
+        started.market.set_quote("SPY", 450.00, 450.02, 1_000_000, 1_000_000)
+        yield started
+
+
+@pytest.fixture
+def kafka_service(kafka_gateway: Any, kafka_bootstrap: str, home: Path) -> dict[str, str]:
+    """The variables of ``toolkit serve`` on the real Kafka."""
+    return {
+        "IBKR_PORT": str(kafka_gateway.port),
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "MAX_OPEN_ORDERS_PER_SIDE": "1000",
+        "PROMETHEUS_PORT": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+@pytest.fixture
+def own_kafka(kafka_server: Any) -> Iterator[Any]:
+    """The shared broker as one that may be killed and frozen; it must run again when the test ends."""
+    if isinstance(kafka_server, str):
+        pytest.skip("the broker that KAFKA_BOOTSTRAP_SERVERS names is not ours to stop")
+    yield kafka_server
+    # kafka-python forgets to close the sockets of connections that were refused.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -24,6 +25,9 @@ from toolkit.errors import BusError
 
 KAFKA_VERSION = "3.9.1"
 """Of the versions that run on Java 17 and speak to kafka-python 3.0, the long-lived one."""
+
+CLUSTER = "dG9vbGtpdC1pbi10ZXN0cw"
+"""Name of the cluster."""
 
 START_S = 90.0
 FETCH_S = 600.0
@@ -63,10 +67,67 @@ group.initial.rebalance.delay.ms=0
 JAVA = ("java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
-@contextmanager
-def kafka_broker(scratch: Path) -> Iterator[str]:
+class KafkaBroker:
     """
-    The ``host:port`` of a Kafka broker, for as long as the context is open.
+    A broker of our own, which a test may stop in every way that a machine can.
+
+    Attributes:
+        bootstrap: ``host:port``.
+    """
+
+    def __init__(self, scratch: Path, jars: Path) -> None:
+        port, controller = free_ports(2)
+        self.bootstrap = f"127.0.0.1:{port}"
+        self._scratch = scratch
+        self._properties = scratch / "server.properties"
+        self._properties.write_text(
+            PROPERTIES.format(port=port, controller=controller, data=scratch / "data")
+        )
+        self._java = [*JAVA, "-cp", f"{jars}/*"]
+        self._log = scratch / "kafka.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        formatting = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self._properties)]
+        subprocess.run([*self._java, *formatting], check=True, capture_output=True, timeout=START_S)
+
+    def start(self) -> None:
+        """Start it on what it had on disk, and return when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, cwd=self._scratch
+            )
+        wait_until_ready(self._process, self.bootstrap, self._log)
+
+    def kill(self) -> None:
+        """As ``kill -9`` does: nothing is said and nothing is tidied up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """It stays connected but does nothing, as behind a network that is cut, until ``thaw``."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Do what was asked for meanwhile."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it."""
+        assert self._process is not None
+        self.thaw()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def kafka_broker(scratch: Path) -> Iterator[KafkaBroker | str]:
+    """
+    A broker of our own for as long as the context is open, or the ``host:port`` of the one that is given.
 
     Without one the test is skipped with the reason, or fails when ``TOOLKIT_REQUIRE`` lists ``kafka``.
     """
@@ -80,33 +141,12 @@ def kafka_broker(scratch: Path) -> Iterator[str]:
         if "kafka" in os.environ.get("TOOLKIT_REQUIRE", "").split(","):
             pytest.fail(f"Kafka is required here: {error}")
         pytest.skip(str(error))
-    port, controller = free_ports(2)
-    properties = scratch / "server.properties"
-    properties.write_text(PROPERTIES.format(port=port, controller=controller, data=scratch / "data"))
-    java = [*JAVA, "-cp", f"{jars}/*"]
-    formatting = [
-        *java,
-        "kafka.tools.StorageTool",
-        "format",
-        "-t",
-        "dG9vbGtpdC1pbi10ZXN0cw",
-        "-c",
-        properties,
-    ]
-    subprocess.run(formatting, check=True, capture_output=True, timeout=START_S)
-    output = scratch / "kafka.log"
-    with output.open("wb") as log:
-        server = subprocess.Popen([*java, "kafka.Kafka", properties], stdout=log, stderr=log, cwd=scratch)
+    broker = KafkaBroker(scratch, jars)
+    broker.start()
     try:
-        wait_until_ready(server, f"127.0.0.1:{port}", output)
-        yield f"127.0.0.1:{port}"
+        yield broker
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        broker.stop()
 
 
 def kafka_jars() -> Path:

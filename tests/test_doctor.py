@@ -12,6 +12,7 @@ import pytest
 
 from tests.kafka_broker import free_ports
 from toolkit import doctor
+from toolkit.app.health_server import HealthServer
 from toolkit.app.metrics import Metrics
 from toolkit.app.probe import Sighting, clock_error
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
@@ -242,20 +243,18 @@ def test_a_port_that_another_program_has_fails(paper_gateway: PaperGateway) -> N
 def test_a_port_on_which_our_service_serves_metrics_passes(
     settings: Settings, loop_run: Callable[..., object]
 ) -> None:
-    async def connected() -> Metrics:
+    async def look() -> Check:
         client = IBKRExecClient({"port": settings.ibkr_port})
         assert await client.connect_async()
         metrics = Metrics(client)
         await client.disconnect_async()
-        return metrics
+        server = HealthServer(settings.prometheus_port, dict, metrics.exposition)
+        try:
+            return await asyncio.to_thread(doctor.metrics_port, server.port, serving=True)
+        finally:
+            await asyncio.to_thread(server.close)
 
-    metrics = loop_run(connected())
-    assert isinstance(metrics, Metrics)
-    metrics.serve(settings.prometheus_port)
-    try:
-        check = doctor.metrics_port(metrics.port, serving=True)
-    finally:
-        metrics.close()
+    check = loop_run(look())
     assert check == Check("metrics", True, f"served on port {settings.prometheus_port}")
 
 

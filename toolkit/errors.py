@@ -5,6 +5,7 @@ Every exception that this package raises on purpose, as one tree.
     ├── ConfigError            a setting, option or parameter is wrong: fix it and start again
     ├── IntentError            one order intent cannot be understood; names the field
     ├── NotConnectedError      the gateway cannot be reached, or the connection is gone
+    │   └── ClientIdTakenError   another program has our client id at the gateway
     ├── JournalError           nothing can be remembered, so nothing may be sent
     │   └── JournalLockedError   another process owns the journal; names its pid
     ├── ControlError           an operator's command is malformed, or was not obeyed
@@ -45,6 +46,10 @@ class IntentError(ToolkitError):
 
 class NotConnectedError(ToolkitError):
     """The gateway cannot be reached, refused us, or the connection is gone."""
+
+
+class ClientIdTakenError(NotConnectedError):
+    """Another program, or an earlier life of this one, has our client id at the gateway (hazard H24)."""
 
 
 class JournalError(ToolkitError):

@@ -37,8 +37,10 @@ class Settings(BaseSettings):
         max_order_quantity, max_gross_exposure, ... allowed_sec_types: risk limits, each explained with
             its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
         limits_file: YAML file with risk limits; unset: limits.yaml in toolkit_home, if it is there.
-        prometheus_port: where metrics are served, 0 for nowhere.
+        prometheus_port: where metrics, health and readiness are served, 0 for nowhere.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+        log_format: ``text`` for people, ``json`` for one object per line.
+        log_mask_accounts: whether the service's log shows account numbers as ``DU****56``.
         kafka_bootstrap_servers: host:port, comma separated; empty for the embedded bus.
         toolkit_home: folder for the journal and outputs.
         intent_ttl_s: seconds an intent stays valid when it does not say itself.
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
     limits_file: Path | None = None
     prometheus_port: Port = 8002
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    log_mask_accounts: bool = False
     kafka_bootstrap_servers: str = ""
     toolkit_home: Path = Path("~/.toolkit")
     intent_ttl_s: Annotated[float, Field(gt=0)] = 300.0
@@ -210,6 +214,7 @@ _PREFIXES = (
     "IBKR_",
     "TOOLKIT_",
     "INTENT_",
+    "LOG_MASK_",
     "KAFKA_BOOTSTRAP",
     "MAX_ORDER",
     "MAX_GROSS_",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,19 @@ class Consumer(EmbeddedConsumer):
     """A real consumer whose next call of a method can be made to fail as kafka-python's do."""
 
     failing: str = ""
+    may_return = threading.Event()
     commits = 0
 
     def poll(self, timeout_ms: float = 0, max_records: int = 500) -> dict[Any, Any]:
         if self.failing == "poll":
             raise RuntimeError("fenced")
+        if self.failing == "for ever":
+            self.may_return.wait(30)
+            return {}
+        if self.failing == "silently":
+            self._claim()
+            time.sleep(timeout_ms / 1000)
+            return {}
         return super().poll(timeout_ms, max_records)
 
     def commit(self) -> None:
@@ -169,3 +179,62 @@ def test_a_bus_that_cannot_be_read_any_more_is_one_sentence(consumer: Consumer, 
     (error,) = errors
     assert isinstance(error, BusError)
     assert "cannot be read from the bus any more (RuntimeError: fenced)" in str(error)
+
+
+def test_h20_a_consumer_that_never_comes_back_from_poll_ends_intake_and_does_not_hold_up_the_end(
+    consumer: Consumer, loop_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "STUCK_S", 0.2)
+    consumer.failing = "for ever"
+    errors: list[BaseException] = []
+
+    async def scenario() -> None:
+        async def handle(record: Any) -> None:
+            raise AssertionError(record)
+
+        reading = Intake(consumer, handle, errors.append)
+        reading.start()
+        await until(lambda: errors)
+        await reading.stop()
+
+    try:
+        loop_run(scenario())
+    finally:
+        consumer.may_return.set()
+    (error,) = errors
+    assert isinstance(error, BusError)
+    assert "has not come back from poll()" in str(error)
+
+
+@pytest.mark.parametrize("renewable", [True, False])
+def test_h46_a_silent_consumer_is_made_anew_or_ends_intake(
+    renewable: bool,
+    consumer: Consumer,
+    send: Callable[..., None],
+    loop_run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "LOOK_S", 0.05)
+    monkeypatch.setattr(intake, "SILENCE_S", 0.3)
+    consumer.failing = "silently"
+    seen: list[bytes] = []
+    errors: list[BaseException] = []
+
+    async def scenario() -> None:
+        async def handle(record: Any) -> None:
+            seen.append(record.value)
+
+        renew = (lambda: Consumer(tmp_path / "bus.db", "t", group_id="g")) if renewable else None
+        reading = Intake(consumer, handle, errors.append, renew)
+        reading.start()
+        send("a")
+        await until(lambda: seen or errors)
+        await reading.stop()
+        assert reading.renewals == int(renewable)
+
+    loop_run(scenario())
+    assert seen == ([b"a"] if renewable else [])
+    assert ["has not given any of the 1 intents" in str(error) for error in errors] == [True] * (
+        not renewable
+    )

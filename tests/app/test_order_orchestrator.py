@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +12,7 @@ from tests.app.conftest import Desk
 from tests.waiting import wait_until
 from toolkit.app.engine import Engine
 from toolkit.bus import choose, topics
-from toolkit.errors import ConfigError, NotConnectedError
+from toolkit.errors import NotConnectedError
 from toolkit.gateway import PaperGateway
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Instrument, Quote
@@ -195,22 +194,14 @@ def test_the_orchestrator_counts_active_orders_and_knows_each_ones_status(desk: 
     assert engine.call(engine.orchestrator.process_order_intent(market(1, quantity=5000))) is False
 
 
-def test_metrics_are_served_with_the_names_of_the_document(desk: Desk) -> None:
+def test_metrics_have_the_names_of_the_document(desk: Desk) -> None:
     desk.send(market(1), market(2, quantity=5000))
     final(desk, "m1", "m2")
-    metrics = desk.engine.metrics
-    metrics.serve(0)
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
-        text = answer.read().decode()
+    text = desk.engine.metrics.exposition().decode()
     assert 'toolkit_orders_placed_total{side="BUY",symbol="SPY"} 1.0' in text
     assert 'toolkit_orders_rejected_total{reason="MAX_ORDER_QUANTITY"} 1.0' in text
     assert 'toolkit_fills_total{symbol="SPY"} 1.0' in text
     assert "toolkit_fill_latency_seconds_count 1.0" in text
-
-
-def test_a_taken_metrics_port_is_refused_in_one_sentence(desk: Desk, gateway: PaperGateway) -> None:
-    with pytest.raises(ConfigError, match=f"port {gateway.port}"):
-        desk.engine.metrics.serve(gateway.port)
 
 
 def test_an_engine_without_a_gateway_says_why_it_cannot_start(

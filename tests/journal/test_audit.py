@@ -14,7 +14,7 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from tests.journal.histories import HISTORIES, NOON, executed, order_history, raw_intent, with_reports
-from toolkit.journal.audit import Breach, BrokerExecution, BrokerOrder, audit
+from toolkit.journal.audit import Breach, BrokerExecution, BrokerOrder, TakenRecord, audit
 from toolkit.orders import events
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.intent import parse
@@ -243,6 +243,33 @@ def test_a_lie_is_found_by_its_invariant_alone(story, lie, invariant, sentence):
     breaches = story.breaches()
     assert {breach.invariant for breach in breaches} == {invariant}
     assert any(sentence in breach.message for breach in breaches), breaches
+
+
+@pytest.mark.parametrize(
+    ("taken", "sentence"),
+    [
+        (TakenRecord("order_intents/0@1", "a-1", buried=False), ""),
+        (TakenRecord("order_intents/0@2", "", buried=True), ""),
+        (TakenRecord("order_intents/0@3", "", buried=False), "order_intents/0@3 is committed, but nobody"),
+        (TakenRecord("order_intents/0@4", "a-9", buried=False), "order_intents/0@4 is committed, but nobody"),
+    ],
+    ids=["an order", "a dead letter", "poison that is nowhere", "an intent that is nowhere"],
+)
+def test_a_record_that_was_committed_must_have_become_something(story, taken, sentence):
+    found = story.breaches(taken=[taken])
+    assert [(each.invariant, each.message[: len(sentence)]) for each in found] == (
+        [(4, sentence)] if sentence else []
+    )
+
+
+def test_an_intent_that_was_committed_undecided_is_found():
+    history = order_history()[:1]
+    (breach,) = (
+        each
+        for each in audit(history, [], taken=[TakenRecord("order_intents/0@1", "a-1", buried=False)])
+        if each.invariant == 4
+    )
+    assert str(breach) == "I4 a-1: order_intents/0@1 is committed, but undecided."
 
 
 def changed_to(quantity: int, *, approved: bool) -> list[AnyEvent]:

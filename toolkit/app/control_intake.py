@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from toolkit.app.intake import Intake
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
-from toolkit.bus.topics import DEAD_LETTERS
 from toolkit.errors import ControlError, IntentError
 from toolkit.orders.controls import Command, read_command
 from toolkit.orders.intent import decode
-
-log = logging.getLogger(__name__)
-
-DEAD_LETTER_TIMEOUT: Final = 30.0
-"""Seconds for the bus to take a dead letter; without it the record is not committed."""
 
 
 class ControlIntake:
@@ -27,21 +19,20 @@ class ControlIntake:
 
     Args:
         consumer: of ``order_control``; kafka-python's KafkaConsumer, or the embedded bus's twin.
-        producer: for dead letters.
         client: obeys.
+        bury: sends a message that is no command to the dead letters; takes the record, where it was, and why.
         on_failure: called when the topic cannot be read any more: who cannot be stopped must stop.
     """
 
     def __init__(
         self,
         consumer: Any,
-        producer: Any,
         client: IBKRExecClient,
+        bury: Callable[[Any, str, IntentError], Awaitable[None]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
-        self._consumer = consumer
-        self._producer = producer
         self._client = client
+        self._bury = bury
         self._intake = Intake(consumer, self._on_record, on_failure)
 
     def start(self) -> None:
@@ -51,7 +42,6 @@ class ControlIntake:
     async def stop(self) -> None:
         """Stop after the command in work, and close the consumer."""
         await self._intake.stop()
-        await asyncio.to_thread(self._consumer.close)
 
     async def _on_record(self, record: Any) -> None:
         source = f"{record.topic}/{record.partition}@{record.offset}"
@@ -61,22 +51,9 @@ class ControlIntake:
         try:
             command = _command(record.value, source)
         except (ControlError, IntentError) as error:
-            await asyncio.to_thread(self._bury, record, source, str(error))
+            await self._bury(record, source, IntentError(str(error), code="BAD_COMMAND"))
             return
         await controls.obey(command)
-
-    def _bury(self, record: Any, source: str, reason: str) -> None:
-        log.error("A message at %s is no command: %s It goes to %s.", source, reason, DEAD_LETTERS)
-        headers = [
-            ("topic", record.topic.encode()),
-            ("partition", str(record.partition).encode()),
-            ("offset", str(record.offset).encode()),
-            ("code", b"BAD_COMMAND"),
-            ("reason", reason.encode()),
-        ]
-        sent = self._producer.send(DEAD_LETTERS, value=record.value, key=record.key, headers=headers)
-        self._producer.flush(timeout=DEAD_LETTER_TIMEOUT)
-        sent.get(timeout=DEAD_LETTER_TIMEOUT)
 
 
 def _command(body: bytes | None, source: str) -> Command:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 import random
 import threading
@@ -37,6 +38,7 @@ class Engine:
     Args:
         settings: where the gateway is, the limits, and where to keep the journal.
         bus: builds the consumer and producer when the engine starts; None: no bus.
+        renew_consumer, renew_producer: build another one, for when that falls silent or fails.
         risk_checker: judges every intent; None: the limits of ``settings``.
         options: more of ``ClientConfig`` (``max_messages_per_second``, ...).
     """
@@ -46,11 +48,15 @@ class Engine:
         settings: Settings,
         *,
         bus: Callable[[Settings], tuple[Any, Any]] | None = None,
+        renew_consumer: Callable[[Settings], Any] | None = None,
+        renew_producer: Callable[[Settings], Any] | None = None,
         risk_checker: SimpleRiskChecker | None = None,
         **options: Any,
     ) -> None:
         self.settings = settings
         self._bus = bus
+        self._renew_consumer = None if renew_consumer is None else functools.partial(renew_consumer, settings)
+        self._renew_producer = None if renew_producer is None else functools.partial(renew_producer, settings)
         self._risk_checker = risk_checker
         self._options = options
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -95,6 +101,12 @@ class Engine:
         await asyncio.wrap_future(self._started)
 
     @property
+    def serving(self) -> bool:
+        """Whether it has started: client, orchestrator and metrics are there."""
+        started = self._started
+        return started.done() and not started.cancelled() and started.exception() is None
+
+    @property
     def running(self) -> bool:
         """Whether the engine's thread is alive."""
         return self._thread is not None and self._thread.is_alive()
@@ -121,6 +133,7 @@ class Engine:
         Connect, run until ``stop`` is set or intake or journal fail, and close everything.
 
         Raises:
+            JournalLockedError, ClientIdTakenError: another process has this lane (hazard H17).
             ToolkitError: why it could not start, or why it stopped.
         """
         self._stop = stop or self._stop
@@ -144,7 +157,7 @@ class Engine:
         )
         checker = self._risk_checker or SimpleRiskChecker(self.client.config.limits)
         try:
-            if not await self.client.connect_async():
+            if not await self.client.open():
                 raise NotConnectedError(self.client.last_error)
             checker.bind(self.client.market)
             await self._serve(checker)
@@ -155,11 +168,19 @@ class Engine:
         consumer, producer = (
             (None, None) if self._bus is None else await asyncio.to_thread(self._bus, self.settings)
         )
-        self.orchestrator = OrderOrchestrator(consumer, producer, self.client, checker)
+        self.orchestrator = OrderOrchestrator(
+            consumer,
+            producer,
+            self.client,
+            checker,
+            renew_consumer=self._renew_consumer,
+            renew_producer=self._renew_producer,
+        )
         self.metrics = Metrics(self.client)
+        self.metrics.follow(self.orchestrator.health)
         journal = self.client.journal
         keeper = asyncio.create_task(self._stay_connected())
-        commands = await self._hear_commands(producer)
+        commands = await self._hear_commands()
         try:
             await self.orchestrator.start()
             if not self._started.done():
@@ -181,14 +202,13 @@ class Engine:
             if commands is not None:
                 await commands.stop()
             await self.orchestrator.stop()
-            self.metrics.close()
 
-    async def _hear_commands(self, producer: Any) -> ControlIntake | None:
+    async def _hear_commands(self) -> ControlIntake | None:
         """Listen to operators before the first intent is taken; None without a bus."""
         if self._bus is None:
             return None
         consumer = await asyncio.to_thread(choose.control_consumer, self.settings)
-        commands = ControlIntake(consumer, producer, self.client, self.orchestrator.fail)
+        commands = ControlIntake(consumer, self.client, self.orchestrator.bury, self.orchestrator.fail)
         commands.start()
         return commands
 

@@ -7,13 +7,14 @@ scrape of many thousand series holds up everything else.
 
 from __future__ import annotations
 
-import threading
-from wsgiref.simple_server import WSGIServer
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
-from toolkit.errors import ConfigError
 from toolkit.orders.events import (
     AnyEvent,
     BrokerRejected,
@@ -74,38 +75,27 @@ class Metrics:
             ("toolkit_ready", "1 while orders may be placed.", lambda: float(client.ready)),
         ):
             Gauge(name, text, registry=self.registry).set_function(count)
-        self._server: tuple[WSGIServer, threading.Thread] | None = None
         client.ledger.listeners.append(self._count)
         client.inbox.code_listeners.append(self._count_code)
 
-    def serve(self, port: int) -> None:
-        """
-        Serve the series over HTTP on all interfaces, at ``/metrics``.
+    def follow(self, health: Callable[[], dict[str, dict[str, Any]]]) -> None:
+        """Add how far intake and publishing are behind, as ``OrderOrchestrator.health`` tells it."""
 
-        Raises:
-            ConfigError: the port is taken.
-        """
-        try:
-            self._server = start_http_server(port, registry=self.registry)
-        except OSError as error:
-            raise ConfigError(
-                f"Metrics cannot be served on port {port}: {error.strerror}; set PROMETHEUS_PORT to a free "
-                "one, or to 0 for none."
-            ) from error
+        def figure(part: str, name: str) -> float:
+            value = health().get(part, {}).get(name)
+            return math.nan if value is None else float(value)
 
-    @property
-    def port(self) -> int:
-        """The port that is served, 0 while none is."""
-        return 0 if self._server is None else self._server[0].server_port
+        for series, text, part, name in (
+            ("toolkit_bus_lag", "Intents that the bus has and we were not given.", "bus", "lag"),
+            ("toolkit_bus_renewals", "How often a silent consumer was made anew.", "bus", "renewals"),
+            ("toolkit_outbox_waiting", "Execution reports that wait for the bus.", "outbox", "waiting"),
+        ):
+            gauge = Gauge(series, text, registry=self.registry)
+            gauge.set_function(functools.partial(figure, part, name))
 
-    def close(self) -> None:
-        """Stop serving."""
-        if self._server is not None:
-            server, thread = self._server
-            server.shutdown()
-            server.server_close()
-            thread.join()
-            self._server = None
+    def exposition(self) -> bytes:
+        """The series as a scrape of ``/metrics`` gets them; for any thread."""
+        return generate_latest(self.registry)
 
     def _count(self, event: AnyEvent, state: OrderState, _report: Report | None) -> None:
         match event:

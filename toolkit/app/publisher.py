@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from toolkit.bus.topics import REPORTS
@@ -18,7 +19,7 @@ from toolkit.journal.sqlite import SqliteJournal
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500
-SEND_TIMEOUT: Final = 30.0
+SEND_TIMEOUT: Final = 15.0
 """Seconds for one batch to be acknowledged; the producer gives up sooner: no batch overtakes another."""
 RETRY_AFTER: Final = 1.0
 """Seconds between attempts while the bus is not reachable."""
@@ -31,11 +32,27 @@ class Publisher:
     Args:
         journal: whose outbox is sent.
         producer: kafka-python's KafkaProducer, or the embedded bus's twin.
+        renew: makes another producer like the first, because one that failed may never work again (hazard
+            H46); None: the first one is tried for ever.
+        on_change: called in the sending thread when the bus stops taking reports, or takes them again.
+
+    Attributes:
+        producer: the one in use; whoever stops us closes it.
+        trouble: why the bus takes no reports at present, ``""`` while it does.
     """
 
-    def __init__(self, journal: SqliteJournal, producer: Any) -> None:
+    def __init__(
+        self,
+        journal: SqliteJournal,
+        producer: Any,
+        renew: Callable[[], Any] | None = None,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
         self._journal = journal
-        self._producer = producer
+        self.producer = producer
+        self._renew = renew
+        self._on_change = on_change
+        self.trouble = ""
         self._taken_up_to = 0
         """Outbox id up to which the bus has taken everything; marks on disk may lag behind."""
         self._due = threading.Event()
@@ -64,18 +81,39 @@ class Publisher:
             stopping = self._stopping.is_set()
             try:
                 while self._send_batch():
-                    pass
-            except JournalError:
+                    self._say("")
+                self._say("")
+            except JournalError as error:
                 log.critical("Reports cannot be sent any more.", exc_info=True)
+                self._say(str(error))
                 return
             except Exception as error:  # noqa: BLE001 - whatever the bus raises, the rows stay and are tried again
                 log.warning("Reports could not be sent (%s); trying again in %g s.", error, RETRY_AFTER)
+                self._say(f"{type(error).__name__}: {error}")
                 if self._stopping.is_set():
                     return
+                self._replace_producer()
                 self._stopping.wait(RETRY_AFTER)
                 self._due.set()
             if stopping:
                 return
+
+    def _replace_producer(self) -> None:
+        """Make the producer anew, unless the bus is away altogether."""
+        if self._renew is None:
+            return
+        try:
+            renewed = self._renew()
+            self.producer, failed = renewed, self.producer
+            failed.close(timeout=1.0)
+        except Exception as error:  # noqa: BLE001 - whatever the bus raises, there will be another attempt
+            log.warning("The producer could not be made anew: %s", error)
+
+    def _say(self, trouble: str) -> None:
+        changed = bool(trouble) != bool(self.trouble)
+        self.trouble = trouble
+        if changed:
+            self._on_change()
 
     def _send_batch(self) -> bool:
         """Send one batch; whether there may be more. Raises what the producer raises."""
@@ -83,8 +121,8 @@ class Publisher:
         rows = self._journal.outbox(BATCH, after=self._taken_up_to)
         if not rows:
             return False
-        futures = [self._producer.send(REPORTS, value=row.body, key=row.key.encode()) for row in rows]
-        self._producer.flush(timeout=SEND_TIMEOUT)
+        futures = [self.producer.send(REPORTS, value=row.body, key=row.key.encode()) for row in rows]
+        self.producer.flush(timeout=SEND_TIMEOUT)
         taken: list[int] = []
         try:
             for row, future in zip(rows, futures, strict=True):

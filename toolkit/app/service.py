@@ -1,20 +1,33 @@
-"""The orchestrator as a service: one process, metrics on a port, SIGINT and SIGTERM drain it."""
+"""
+The orchestrator as a service: one process, health and metrics on a port, SIGINT and SIGTERM drain it.
+
+One process at a time has a lane, that is a journal and a client id at the gateway (hazard H17). A
+second one waits as a standby and takes the lane over when the first is gone, however it went.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
-import sys
 from datetime import UTC, datetime
+from typing import Any, Final
 
+from toolkit.app import logs
 from toolkit.app.engine import Engine
+from toolkit.app.health import readiness
+from toolkit.app.health_server import HealthServer
 from toolkit.broker.control_files import ControlFiles, new_command
 from toolkit.bus import choose
-from toolkit.errors import ConfigError
+from toolkit.errors import ClientIdTakenError, JournalLockedError
 from toolkit.settings import Settings
 
 log = logging.getLogger(__name__)
+
+STANDBY_S: Final = 1.0
+"""Seconds between a standby's attempts to take the lane."""
+NOT_SERVING: Final = b"# TYPE toolkit_ready gauge\ntoolkit_ready 0.0\n"
 
 
 def serve(settings: Settings) -> None:
@@ -24,51 +37,88 @@ def serve(settings: Settings) -> None:
     Raises:
         ToolkitError: it cannot start, or had to stop.
     """
-    logging.basicConfig(
-        level=settings.log_level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    if settings.log_level == "INFO":
-        # The Kafka client tells of every connection that it makes and closes.
-        logging.getLogger("kafka").setLevel(logging.WARNING)
-    asyncio.run(_run(settings))
+    logs.configure(settings.log_level, settings.log_format, mask=settings.log_mask_accounts)
+    asyncio.run(Service(settings).run())
 
 
-async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
-    loop.add_signal_handler(signal.SIGUSR1, _press_kill_switch, settings)
-    engine = Engine(settings, bus=choose.consumer_and_producer)
-    announcing = loop.create_task(_announce(engine, settings, stop))
-    try:
-        await engine.run(stop)
-    finally:
-        announcing.cancel()
-        await asyncio.wait({announcing})
-    if not announcing.cancelled():
-        announcing.result()
+class Service:
+    """One process: a standby until the lane is free, then its owner."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._engine = self._new_engine()
+        self._waiting_for = ""
+        """Why we are a standby, "" when we are none."""
 
-async def _announce(engine: Engine, settings: Settings, stop: asyncio.Event) -> None:
-    """Serve metrics and say so once orders may be placed; a service that cannot be watched ends."""
-    await engine.wait_started()
-    if settings.prometheus_port:
+    async def run(self) -> None:
+        """
+        Own the lane, as soon as it is free, until a signal comes.
+
+        Raises:
+            ToolkitError: it cannot start, or had to stop.
+        """
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._press_kill_switch)
+        with contextlib.ExitStack() as stack:
+            if self._settings.prometheus_port:
+                server = HealthServer(self._settings.prometheus_port, self._readiness, self._metrics)
+                stack.callback(server.close)
+            while not self._stop.is_set():
+                try:
+                    await self._own_lane()
+                except (JournalLockedError, ClientIdTakenError) as error:
+                    await self._stand_by(str(error))
+                else:
+                    return
+
+    async def _own_lane(self) -> None:
+        self._engine = self._new_engine()
+        announcing = asyncio.get_running_loop().create_task(self._announce(self._engine))
         try:
-            engine.metrics.serve(settings.prometheus_port)
-        except ConfigError:
-            stop.set()
-            raise
-    client = engine.client
-    account = f"{client.market.account} ({'paper' if client.paper else 'LIVE, not armed'})"
-    bus = settings.kafka_bootstrap_servers or f"embedded bus {settings.bus_path}"
-    # The one line that scripts wait for.
-    print(f"serving account {account} on {settings.ibkr_host}:{settings.ibkr_port}, {bus}", flush=True)
+            await self._engine.run(self._stop)
+        finally:
+            announcing.cancel()
+            await asyncio.wait({announcing})
 
+    async def _stand_by(self, reason: str) -> None:
+        """Wait a moment before the next attempt; say so once for every reason."""
+        if reason != self._waiting_for:
+            self._waiting_for = reason
+            log.warning("Standing by to take over: %s", reason)
+            self._print(f"standing by: {reason}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), STANDBY_S)
 
-def _press_kill_switch(settings: Settings) -> None:
-    """SIGUSR1, for when nothing else answers: the same as a file named KILL."""
-    now = datetime.now(UTC)
-    ControlFiles(settings.toolkit_home).leave(new_command("kill", "SIGUSR1", "", now))
+    async def _announce(self, engine: Engine) -> None:
+        """Say so once orders may be placed: the line that scripts wait for."""
+        await engine.wait_started()
+        self._waiting_for = ""
+        settings, client = self._settings, engine.client
+        account = f"{client.market.account} ({'paper' if client.paper else 'LIVE'})"
+        bus = settings.kafka_bootstrap_servers or f"embedded bus {settings.bus_path}"
+        self._print(f"serving account {account} on {settings.ibkr_host}:{settings.ibkr_port}, {bus}")
+
+    def _print(self, line: str) -> None:
+        print(logs.masked(line) if self._settings.log_mask_accounts else line, flush=True)
+
+    def _new_engine(self) -> Engine:
+        return Engine(
+            self._settings,
+            bus=choose.consumer_and_producer,
+            renew_consumer=choose.consumer,
+            renew_producer=choose.producer,
+        )
+
+    def _readiness(self) -> dict[str, Any]:
+        return readiness(self._engine, self._waiting_for)
+
+    def _metrics(self) -> bytes:
+        return self._engine.metrics.exposition() if self._engine.serving else NOT_SERVING
+
+    def _press_kill_switch(self) -> None:
+        """SIGUSR1, for when nothing else answers: the same as a file named KILL."""
+        now = datetime.now(UTC)
+        ControlFiles(self._settings.toolkit_home).leave(new_command("kill", "SIGUSR1", "", now))

@@ -83,6 +83,21 @@ class BrokerConnection(ABC):
         Raises:
             JournalError: the journal cannot be opened, or another process owns it.
         """
+        try:
+            return await self.open(timeout)
+        except NotConnectedError as error:
+            log.error("%s", error)
+            return False
+
+    async def open(self, timeout: float = 10.0) -> bool:
+        """
+        As ``connect_async``, but a connection that cannot be made is raised instead of logged.
+
+        Raises:
+            ClientIdTakenError: another program has our client id.
+            NotConnectedError: the gateway cannot be reached, or closed the connection.
+            JournalError: the journal cannot be opened, or another process owns it.
+        """
         await self._close_session()
         first = self._journal is None
         inbox, watch, config = self._remember(), there(self._watch), self.config
@@ -97,18 +112,20 @@ class BrokerConnection(ABC):
             await session.account_updates(self._account, config.timing.answer_timeout_s)
             if await watch.begin(session, trading=not config.read_only):
                 return self.ready
-            failure = "" if session.connected else self.last_error or "The gateway closed the connection."
+            if session.connected:
+                return False
+            failure = NotConnectedError(self.last_error or "The gateway closed the connection.")
         except JournalError:
             await self.disconnect_async()
             raise
-        except (NotConnectedError, RequestRefusedError) as error:
-            failure = str(error)
-        if failure:
-            log.error("%s", failure)
-            watch.unreachable(failure, session.client_id_refused)
-            await (self.disconnect_async() if first else self._close_session())
-            self.last_error = failure
-        return False
+        except RequestRefusedError as error:
+            failure = NotConnectedError(str(error))
+        except NotConnectedError as error:
+            failure = error
+        watch.unreachable(str(failure), session.client_id_refused)
+        await (self.disconnect_async() if first else self._close_session())
+        self.last_error = str(failure)
+        raise failure
 
     async def disconnect_async(self) -> None:
         """Close the connection and the journal; orders at the broker stay as they are."""

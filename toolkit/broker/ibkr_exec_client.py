@@ -64,9 +64,9 @@ class IBKRExecClient(BrokerConnection):
         self.risk_checker = SimpleRiskChecker(self.config.limits)
         self._reports: deque[Report] = deque(maxlen=KEPT_REPORTS)
 
-    async def connect_async(self, timeout: float = 10.0) -> bool:
-        """See ``BrokerConnection.connect_async``; an unfinished kill goes on at once."""
-        ready = await super().connect_async(timeout)
+    async def open(self, timeout: float = 10.0) -> bool:
+        """See ``BrokerConnection.open``; an unfinished kill goes on at once."""
+        ready = await super().open(timeout)
         if self.connected:
             await self.controls.use_limits(self.risk_checker, whoami(), "start")
             self.controls.connected(there(self._placement), there(self._session), self._problem)

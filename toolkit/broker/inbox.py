@@ -91,6 +91,8 @@ class Inbox:
         """intents whose order the round under way showed"""
         self._incarnations = Incarnations()
         self._foreign: set[str] = set()
+        self.foreign_refs: set[str] = set()
+        """References of orders that this journal does not know; an intent of that name was sent elsewhere."""
         """execution roots that belong to none of our orders, as far as we know"""
         self.positions = PositionWatch()
         self.rows = 0
@@ -145,6 +147,8 @@ class Inbox:
                 self._quarantine(state, f"permanent id {perm_id}, and ours has {state.perm_id}")
                 state = None
         if state is None:
+            if order_ref:
+                self.foreign_refs.add(order_ref)
             return None
         if order_ref == state.intent_id and (client_id, order_id) == (state.client_id, state.order_id):
             return state.intent_id

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 DETAILS_TIMEOUT: Final = 10.0
 """Seconds that the gateway has to describe a contract."""
 NOT_CONNECTED: Final = "NOT_CONNECTED"
+SENT_ELSEWHERE: Final = "SENT_ELSEWHERE"
 
 
 class Refusal(NamedTuple):
@@ -210,6 +211,13 @@ class Placement:
             self.gate.deny(state, *refusal)
         elif self.gate.stale(intent):
             self.gate.deny_stale(state)
+        elif state.intent_id in self._inbox.foreign_refs:
+            reason = (
+                f"The broker has an order of intent {state.intent_id} already, sent from another journal, "
+                "which alone can report it; it is not sent again."
+            )
+            log.critical("%s", reason)
+            self.gate.deny(state, SENT_ELSEWHERE, reason)
         else:
             return False
         return True

@@ -19,7 +19,7 @@ from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, Order
 from toolkit.broker.heartbeat import Heartbeat
 from toolkit.broker.pacing import Lane, Pacer
 from toolkit.broker.requests import Requests
-from toolkit.errors import NotConnectedError
+from toolkit.errors import ClientIdTakenError, NotConnectedError
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,7 @@ class Session:
             timeout: seconds for everything.
 
         Raises:
+            ClientIdTakenError: another program has our client id.
             NotConnectedError: says which of the known ways it went wrong, and what to do.
         """
         loop = asyncio.get_running_loop()
@@ -117,7 +118,7 @@ class Session:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
         await self.close()
-        raise NotConnectedError(reason)
+        raise (ClientIdTakenError if self._refused.done() else NotConnectedError)(reason)
 
     def _failure(self, connecting: asyncio.Task[None], where: str, client_id: int, timeout: float) -> str:
         """Why the connection could not be made, in one sentence; "" when it was."""

@@ -26,15 +26,21 @@ def consumer_and_producer(settings: Settings) -> tuple[Any, Any]:
         BusError: the bus cannot be reached.
     """
     sink = producer(settings)
+    return consumer(settings), sink
+
+
+def consumer(settings: Settings) -> Any:
+    """
+    A consumer of ``order_intents`` for an orchestrator.
+
+    Raises:
+        BusError: the bus cannot be reached.
+    """
     if settings.kafka_bootstrap_servers:
         from toolkit.bus import kafka
 
-        source: Any = kafka.consumer(
-            settings.kafka_bootstrap_servers, INTENTS, GROUP, member=_member(settings)
-        )
-    else:
-        source = EmbeddedConsumer(settings.bus_path, INTENTS, group_id=GROUP)
-    return source, sink
+        return kafka.consumer(settings.kafka_bootstrap_servers, INTENTS, GROUP, member=_member(settings))
+    return EmbeddedConsumer(settings.bus_path, INTENTS, group_id=GROUP)
 
 
 def control_consumer(settings: Settings) -> Any:

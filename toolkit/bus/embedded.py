@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -95,6 +95,17 @@ class EmbeddedConsumer:
         """
         self._require(partition)
         return self._positions[partition]
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], timeout_ms: float | None = None
+    ) -> dict[TopicPartition, int]:
+        """
+        Offset that the next record of each partition will have; ``timeout_ms`` changes nothing here.
+
+        Raises:
+            BusError: the file cannot be read.
+        """
+        return {each: self._store.end(each.topic) for each in partitions}
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """

@@ -13,20 +13,49 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Final
+from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
-from toolkit.bus.topics import TOPICS
+from toolkit.bus.topics import DEAD_LETTERS, REPORTS, TOPICS
 from toolkit.errors import BusError
 
 CONNECT_S: Final = 10.0
 """How long a new client tries to reach a broker."""
 DELIVERY_S: Final = 10
 """Seconds after which a record that Kafka did not take has failed, so that a service can always end."""
+CLOSE_S: Final = 2.0
+"""How long a producer that cannot send any more may take to end."""
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""Largest message that our producer and the dead letters' topic take: poison is kept whole (hazard H20)."""
 SESSION_S: Final = 10
 """Seconds of silence after which the group gives a member's partitions to others."""
+
+CONFIGS: Final = {
+    REPORTS: {"retention.ms": str(90 * 86_400_000)},
+    DEAD_LETTERS: {"retention.ms": str(90 * 86_400_000), "max.message.bytes": str(MAX_MESSAGE_BYTES)},
+}
+"""Topic -> how it differs from the broker's defaults: what happened can be read for a quarter of a year."""
+
+
+class Producer(KafkaProducer):
+    """kafka-python's producer, whose ``close`` ends it also when something cannot be sent any more."""
+
+    def __init__(self, **configs: Any) -> None:
+        theirs: Any = super()
+        theirs.__init__(**configs)
+
+    def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
+        """Send what is left, within ``timeout`` seconds, and close; what could not be sent has failed."""
+        theirs: Any = super()
+        try:
+            theirs.close(timeout, null_logger)
+        except KafkaTimeoutError:
+            # Theirs gives up here, with its thread and its sockets still open.
+            self._sender.force_close()
+            self._sender.join(CLOSE_S)
+            theirs.close(CLOSE_S, null_logger)
 
 
 def consumer(
@@ -53,6 +82,7 @@ def consumer(
             group_id=group,
             group_instance_id=member,
             session_timeout_ms=SESSION_S * 1000,
+            heartbeat_interval_ms=SESSION_S * 100,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=connect_s * 1000,
@@ -67,11 +97,12 @@ def producer(bootstrap: str, *, connect_s: float = CONNECT_S) -> KafkaProducer:
         BusError: no broker answers.
     """
     with _reaching(bootstrap, connect_s):
-        return KafkaProducer(
+        return Producer(
             bootstrap_servers=_servers(bootstrap),
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            max_request_size=MAX_MESSAGE_BYTES,
             request_timeout_ms=DELIVERY_S * 500,
             delivery_timeout_ms=DELIVERY_S * 1000,
             max_block_ms=DELIVERY_S * 1000,
@@ -100,7 +131,8 @@ def ensure_topics(
     ):
         for topic in sorted(set(topics) - set(admin.list_topics())):
             try:
-                admin.create_topics({topic: {"num_partitions": partitions}}, wait_for_metadata=True)
+                options = {"num_partitions": partitions, "configs": CONFIGS.get(topic, {})}
+                admin.create_topics({topic: options}, wait_for_metadata=True)
             except TopicAlreadyExistsError:
                 # Another process made it since we looked.
                 continue

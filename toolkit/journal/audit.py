@@ -7,6 +7,7 @@ The invariants, by number:
     1   at most one broker order per intent
     2   the fills in journal and reports are the broker's, each execution once, corrections applied
     3   no broker order without an earlier journaled approval, and on the approved terms
+    4   no record of the intents' topic is committed without a journaled outcome, or a dead letter
     5   a final order changes only by fills and corrections
     6   every intent reaches a report in bounded time
     7   after the kill switch nothing is sent but cancels, and neither while trading is halted
@@ -25,7 +26,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
-from toolkit.journal.evidence import Breach, BrokerExecution, BrokerOrder, Case, gather
+from toolkit.journal.evidence import Breach, BrokerExecution, BrokerOrder, Case, TakenRecord, gather
 from toolkit.orders.controls import AnyFact, ControlState, Standing, apply
 from toolkit.orders.events import (
     Accepted,
@@ -41,7 +42,7 @@ from toolkit.orders.ledger import fold
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import OrderState, execution_root
 
-__all__ = ["CHECKS", "Breach", "BrokerExecution", "BrokerOrder", "audit"]
+__all__ = ["CHECKS", "Breach", "BrokerExecution", "BrokerOrder", "TakenRecord", "audit"]
 
 
 def audit(
@@ -50,6 +51,7 @@ def audit(
     broker_orders: Iterable[BrokerOrder] | None = None,
     broker_executions: Iterable[BrokerExecution] | None = None,
     *,
+    taken: Iterable[TakenRecord] = (),
     controls: Iterable[tuple[int, AnyFact]] = (),
     live: Mapping[str, OrderState] | None = None,
     as_of: datetime | None = None,
@@ -63,6 +65,7 @@ def audit(
         reports: the reports of the same journal, from it or from the topic (repeats are no harm).
         broker_orders: every new order that the journal's clients sent, at the broker; None: not asked.
         broker_executions: every execution of those orders; None: not asked.
+        taken: every record of the intents' topic that the orchestrators committed.
         controls: what operators did, each with the number of the newest fact before it
             (``JournalReader.controls``).
         live: the ledger's states by intent id, to hold the replay against; None leaves that out.
@@ -70,7 +73,17 @@ def audit(
             None: none may.
         within: how soon after its arrival an intent must have a report.
     """
-    case = gather(events, reports, broker_orders, broker_executions, controls, live, as_of, within)
+    case = gather(
+        events,
+        reports,
+        broker_orders,
+        broker_executions,
+        taken=taken,
+        controls=controls,
+        live=live,
+        as_of=as_of,
+        within=within,
+    )
     return [breach for check in CHECKS for breach in check(case)]
 
 
@@ -173,6 +186,17 @@ def orders_were_approved(case: Case) -> Iterator[Breach]:
                 f"the broker has {order.side} {order.quantity} {order.symbol}, approved was "
                 f"{'nothing readable' if asked is None else f'{asked[0]} {terms} {asked[1]}'}.",
             )
+
+
+def committed_records_have_outcomes(case: Case) -> Iterator[Breach]:
+    """I4."""
+    for record in case.taken:
+        state = case.states.get(record.intent_id) if record.intent_id else None
+        subject = record.intent_id or record.source
+        if state is None and not record.buried:
+            yield Breach(4, subject, f"{record.source} is committed, but nobody remembers it.")
+        elif state is not None and state.undecided:
+            yield Breach(4, subject, f"{record.source} is committed, but undecided.")
 
 
 def final_orders_stay(case: Case) -> Iterator[Breach]:
@@ -329,6 +353,7 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Breach]], ...]] = (
     one_order_per_intent,
     fills_are_the_brokers,
     orders_were_approved,
+    committed_records_have_outcomes,
     final_orders_stay,
     intents_reach_a_report,
     nothing_is_sent_after_a_kill,

@@ -39,6 +39,19 @@ class BrokerExecution(NamedTuple):
     commission: Decimal | None
 
 
+class TakenRecord(NamedTuple):
+    """
+    One record of the intents' topic below the offset that the orchestrators committed.
+
+    ``source`` is ``topic/partition@offset``, ``intent_id`` is ``""`` when it has none that can be read,
+    ``buried`` says whether it is among the dead letters.
+    """
+
+    source: str
+    intent_id: str
+    buried: bool
+
+
 class Breach(NamedTuple):
     """One contradiction: the number of the invariant, the intent or symbol, and a sentence."""
 
@@ -62,6 +75,7 @@ class Case:
     orders: list[BrokerOrder] | None
     executions: dict[str, dict[str, BrokerExecution]] | None
     """order ref -> execution id up to its last dot -> the execution in force"""
+    taken: list[TakenRecord]
     controls: list[tuple[int, AnyFact]]
     """what operators did, each with the number of the newest fact before it"""
     live: Mapping[str, OrderState] | None
@@ -74,6 +88,8 @@ def gather(
     reports: Iterable[Mapping[str, Any]],
     broker_orders: Iterable[BrokerOrder] | None,
     broker_executions: Iterable[BrokerExecution] | None,
+    *,
+    taken: Iterable[TakenRecord],
     controls: Iterable[tuple[int, AnyFact]],
     live: Mapping[str, OrderState] | None,
     as_of: datetime | None,
@@ -87,6 +103,7 @@ def gather(
         _by_intent(reports),
         None if broker_orders is None else list(broker_orders),
         None if broker_executions is None else _effective(broker_executions),
+        list(taken),
         list(controls),
         live,
         as_of,

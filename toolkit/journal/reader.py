@@ -104,6 +104,11 @@ class JournalReader:
             yield after, fact
             expected, at = seq + 1, fact.at
 
+    def unsent(self) -> int:
+        """How many reports wait to be published."""
+        ((count,),) = self._rows("select count(*) from reports where sent_at is null")
+        return int(count)
+
     def last_seq(self) -> int:
         """Number of the newest fact, 0 when there is none."""
         ((seq,),) = self._rows("select coalesce(max(seq), 0) from events")

@@ -234,6 +234,11 @@ class SqliteJournal:
         with self._reading:
             return self._reader.outbox(limit, after)
 
+    def unsent(self) -> int:
+        """How many durable reports wait to be published."""
+        with self._reading:
+            return self._reader.unsent()
+
     # --- end -------------------------------------------------------------------------------------
 
     def close(self) -> None:

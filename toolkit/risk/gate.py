@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from toolkit.errors import IntentError
 from toolkit.orders.contract import Instrument, Quote
@@ -22,6 +22,9 @@ from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 
 log = logging.getLogger(__name__)
+
+MAX_CLOCK_SKEW: Final = timedelta(seconds=10)
+"""How far the clock of whoever makes intents may be ahead of ours."""
 
 
 class Gate:
@@ -70,6 +73,7 @@ class Gate:
         now = self._clock()
         try:
             intent: OrderIntent | None = parse(content, now=now, ttl=self._ttl, account=self.account)
+            _check_clock(intent, now)
             fault = None
         except IntentError as error:
             intent, fault = None, error
@@ -150,6 +154,18 @@ class Gate:
             state,
             "STALE",
             f"The intent was valid until {state.intent.valid_until:%Y-%m-%d %H:%M:%S} UTC; send a fresh one.",
+        )
+
+
+def _check_clock(intent: OrderIntent | None, now: datetime) -> None:
+    """Refuse what was decided in the future: one of two clocks is wrong, and with it every deadline."""
+    if intent is not None and intent.action == "NEW" and intent.created_at - now > MAX_CLOCK_SKEW:
+        ahead = (intent.created_at - now).total_seconds()
+        raise IntentError(
+            f"created_at is {ahead:.0f} s ahead of this machine's clock, more than "
+            f"{MAX_CLOCK_SKEW.total_seconds():.0f} s; set both clocks.",
+            field="created_at",
+            code="CLOCK_SKEW",
         )
 
 
