@@ -34,6 +34,7 @@ class Desk:
     open_orders: list[OrderState] = field(default_factory=list)
     currency: str = "USD"
     account: str = "DU1"
+    rates: dict[str, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return builders.at(self.seconds)
@@ -70,6 +71,11 @@ class Desk:
     def mark(self, con_id: int) -> Decimal | None:
         mark = self.marks.get(BY_NUMBER[con_id].symbol)
         return None if mark is None else Decimal(repr(mark))
+
+    def rate(self, currency: str) -> Decimal | None:
+        if currency == self.currency:
+            return Decimal(1)
+        return Decimal(self.rates[currency]) if currency in self.rates else None
 
 
 def quote(bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False) -> Quote:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger
+from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
 
 NO_QUOTE: Final = Quote()
@@ -80,6 +81,8 @@ class MarketBook:
         self._quotes: dict[int, Quote] = {}
         self._positions: dict[tuple[str, int], Position] = {}
         """(account, contract number) -> position"""
+        self._rates: dict[str, Decimal] = {}
+        """currency -> account currency per unit of it"""
         self.values: dict[tuple[str, str], tuple[str, str]] = {}
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
@@ -140,6 +143,12 @@ class MarketBook:
         marks = (p.mark for (_, number), p in self._positions.items() if number == con_id)
         return next((mark for mark in marks if mark), None)
 
+    def rate(self, currency: str) -> Decimal | None:
+        """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
+        if not currency:
+            return None
+        return Decimal(1) if currency == self.currency else self._rates.get(currency)
+
     # --- what the broker tells
 
     def find(self, intent: OrderIntent) -> Instrument | None:
@@ -165,6 +174,12 @@ class MarketBook:
         if price_field and price is not None:
             changes[price_field] = price if price > 0 else None
         self._quotes[con_id] = replace(self.quote(con_id), **changes)
+
+    def figure(self, account: str, key: str, value: str, currency: str) -> None:
+        """Apply one figure of an account, as the broker writes it."""
+        self.values[account, key] = (value, currency)
+        if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
+            self._rates[currency] = rate
 
     def hold(self, account: str, contract: Contract, quantity: Decimal, average_cost: Decimal) -> None:
         """Apply one position message."""
@@ -243,6 +258,15 @@ _IDENTITY: Final[Mapping[str, object]] = {
     "multiplier": None,
 }
 """What identifies an intent's contract without a number, with the defaults of an intent."""
+
+
+def _positive(text: str) -> Decimal | None:
+    """A number above 0, None for anything else."""
+    try:
+        number = exact(text)
+    except ValueError:
+        return None
+    return number if number > 0 else None
 
 
 def _key(*parts: object) -> tuple[object, ...]:

@@ -56,13 +56,16 @@ class Book(Protocol):
     def mark(self, con_id: int) -> Decimal | None:
         """The price that values one contract: mid of the quote, else the account's own mark."""
 
+    def rate(self, currency: str) -> Decimal | None:
+        """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
+
 
 class MissingPriceError(Exception):
     """A contract has no price, so its exposure cannot be measured; ``str()`` names the contract."""
 
 
 class MissingRateError(Exception):
-    """A contract trades in a currency that we cannot convert; ``str()`` names contract and currency."""
+    """A contract trades in a currency that we cannot convert; ``str()`` says which one."""
 
 
 class Line(msgspec.Struct):
@@ -74,6 +77,7 @@ class Line(msgspec.Struct):
         position: signed, in units of the contract.
         buys, sells: open quantity of each side, in units of the contract.
         mark: what values it, in price units; None when nothing does.
+        rate: account currency per unit of ``currency``; None while not known.
         highest: the highest limit or stop price of its open orders; None when none has one.
         multiplier: currency units per price unit.
     """
@@ -82,17 +86,17 @@ class Line(msgspec.Struct):
     currency: str
     multiplier: Decimal
     mark: Decimal | None
+    rate: Decimal | None
     position: Decimal = ZERO
     buys: Decimal = ZERO
     sells: Decimal = ZERO
     highest: Decimal | None = None
 
-    def price(self, currency: str, *, worst: bool = True) -> Decimal:
+    def price(self, *, worst: bool = True) -> Decimal:
         """
-        What one unit is worth, in the account's ``currency``.
+        What one unit is worth, in the account's currency.
 
         Args:
-            currency: of the account.
             worst: at the dearest price that it may trade at; else at its mark alone.
 
         Raises:
@@ -101,11 +105,19 @@ class Line(msgspec.Struct):
         mark, highest = self.mark, self.highest if worst else None
         if mark is None and highest is None:
             raise MissingPriceError(self.name)
-        if self.currency != currency:
-            account = f"the account is in {currency}" if currency else "the account's currency is not known"
-            raise MissingRateError(f"{self.name} trades in {self.currency}, {account}")
         # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
-        return max(mark or ZERO, highest or ZERO) * self.multiplier
+        return self.money(max(mark or ZERO, highest or ZERO))
+
+    def money(self, price: Decimal) -> Decimal:
+        """
+        One unit at a price, in the account's currency.
+
+        Raises:
+            MissingRateError: no exchange rate is known.
+        """
+        if self.rate is None:
+            raise MissingRateError(f"{self.name} trades in {self.currency}, and no exchange rate is known")
+        return price * self.multiplier * self.rate
 
     def open(self, sign: int, quantity: Decimal, *prices: Decimal | None) -> None:
         """Count one open order."""
@@ -151,8 +163,9 @@ def lines(
         if known is None:
             known = _line(book, state.con_id, book.by_number(state.con_id))
             # An order of an earlier run may name a contract that was not asked about in this one.
-            known.name, known.currency = intent.symbol or known.name, intent.currency
-            known.multiplier = state.multiplier
+            if book.by_number(state.con_id) is None:
+                known.name, known.multiplier = intent.symbol or known.name, state.multiplier
+                known.currency, known.rate = intent.currency, book.rate(intent.currency)
             found[state.con_id] = known
         known.open(intent.sign, state.remaining_quantity, intent.limit_price, intent.stop_price)
     if order is not None and instrument is not None:
@@ -173,31 +186,33 @@ def gross_exposure(book: Book) -> Decimal:
     found = lines(book, book.working())
     if found is None:
         raise MissingPriceError("The account, whose positions the broker has not told yet,")
-    return gross(found.values(), book.currency)
+    return gross(found.values())
 
 
-def gross(found: Iterable[Line], currency: str) -> Decimal:
+def gross(found: Iterable[Line]) -> Decimal:
     """
     Sum over all contracts of the largest position that open orders can lead to, times its price.
 
     Args:
         found: what is held and open.
-        currency: of the account; the result's unit.
+
+    Returns:
+        Account currency.
 
     Raises:
         MissingPriceError: a contract with exposure has no price.
-        MissingRateError: a contract's currency is not the account's.
+        MissingRateError: a contract's currency cannot be converted.
     """
     total = ZERO
     for line in found:
         position = line.position
         worst = max(abs(position + line.buys), abs(position - line.sells), abs(position))
         if worst:
-            total += worst * line.price(currency)
+            total += worst * line.price()
     return total
 
 
-def net(found: Iterable[Line], currency: str, sign: int) -> Decimal:
+def net(found: Iterable[Line], sign: int) -> Decimal:
     """
     Signed sum of all positions times their prices when every open order of one side fills.
 
@@ -205,8 +220,10 @@ def net(found: Iterable[Line], currency: str, sign: int) -> Decimal:
 
     Args:
         found: what is held and open.
-        currency: of the account; the result's unit.
         sign: +1: the buys fill; -1: the sells fill.
+
+    Returns:
+        Account currency.
 
     Raises:
         MissingPriceError, MissingRateError: see ``gross``.
@@ -215,14 +232,18 @@ def net(found: Iterable[Line], currency: str, sign: int) -> Decimal:
     for line in found:
         after = line.position + line.buys if sign > 0 else line.position - line.sells
         if after:
-            total += after * line.price(currency, worst=after * sign > 0)
+            total += after * line.price(worst=after * sign > 0)
     return total
 
 
 def _line(book: Book, con_id: int, instrument: Instrument | None) -> Line:
     mark = book.mark(con_id)
     if instrument is None:
-        return Line(name=f"contract {con_id}", currency="", multiplier=Decimal(1), mark=mark)
+        return Line(name=f"contract {con_id}", currency="", multiplier=Decimal(1), mark=mark, rate=None)
     return Line(
-        name=instrument.symbol, currency=instrument.currency, multiplier=instrument.multiplier, mark=mark
+        name=instrument.symbol,
+        currency=instrument.currency,
+        multiplier=instrument.multiplier,
+        mark=mark,
+        rate=book.rate(instrument.currency),
     )

@@ -24,6 +24,7 @@ class Limit(NamedTuple):
         unit: of the limit and of what is measured.
         default: None: not enforced.
         kind: ``number``, ``names`` (a list, or text with commas) or ``flag``.
+        scopes: where it may also be set for one strategy or one symbol; the tightest then wins.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Limit(NamedTuple):
     unit: str
     default: object = None
     kind: str = "number"
+    scopes: tuple[str, ...] = ()
 
 
 LIMITS: Final = (

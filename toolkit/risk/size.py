@@ -34,9 +34,10 @@ def order_notional(order: Order, context: Context) -> Decision:
         source = "quote" if price > own else "order"
     if not price:
         return _no_price(line.name)
-    if line.currency != context.currency:
-        return _no_rate(f"{line.name} trades in {line.currency}, the account is in {context.currency or '?'}")
-    observed = order.quantity * price * line.multiplier
+    try:
+        observed = order.quantity * line.money(price)
+    except MissingRateError as error:
+        return _no_rate(str(error))
     return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
 
 
@@ -46,7 +47,7 @@ def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_gross_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, lambda found: gross(found, context.currency))
+    after = _measured(context, gross)
     if isinstance(after, Decision):
         return after
     passed = after <= limit
@@ -74,7 +75,7 @@ def net_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_net_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, lambda found: net(found, context.currency, order.sign))
+    after = _measured(context, lambda found: net(found, order.sign))
     if isinstance(after, Decision):
         return after
     passed = after * order.sign <= limit
@@ -156,4 +157,4 @@ def _no_price(name: str) -> Decision:
 
 
 def _no_rate(what: str) -> Decision:
-    return Decision(code="NO_FX_RATE", message=f"{what}, and no exchange rate is known.")
+    return Decision(code="NO_FX_RATE", message=f"{what}; wait until the broker tells it.")
