@@ -11,9 +11,10 @@ import msgspec
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book, gross_exposure
-from toolkit.risk.limits import Limits, complete
+from toolkit.risk.limits import DEFAULTS
 from toolkit.risk.order import Order
-from toolkit.risk.rules import in_force
+from toolkit.risk.rules import Check, in_force
+from toolkit.risk.scopes import ScopedLimits
 
 
 class SimpleRiskChecker:
@@ -23,7 +24,8 @@ class SimpleRiskChecker:
     Args:
         config: limits by name, see ``limits.LIMITS``: ``max_order_quantity`` (units of the contract
             per order, default 1,000), ``max_gross_exposure`` (account currency, default 1,000,000)
-            and more, which are not in force unless set. An unknown name raises ConfigError.
+            and more, which are not in force unless set; ``strategies`` and ``symbols`` hold tighter
+            ones, see ``scopes.ScopedLimits``. An unknown name raises ConfigError.
 
     A subclass adds its own checks by overriding ``validate`` and calling ``super().validate``.
     ``current_exposure`` is money, so a check of its own should add money to it, not shares.
@@ -34,27 +36,28 @@ class SimpleRiskChecker:
 
     Attributes:
         config: every limit, as given or by default.
-        limits: the same, read and checked.
+        limits: those of the account, read and checked.
         limits_hash: a short fingerprint of the limits in force, stamped on every report.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        self.config = complete(config or {})
-        self.limits = Limits.read(self.config)
+        self._scoped = ScopedLimits(config or {})
+        self.config = {**DEFAULTS, **(config or {})}
+        self.limits = self._scoped.account
         self.max_order_quantity = self.config["max_order_quantity"]
         self.max_gross_exposure = self.config["max_gross_exposure"]
         self.blocked_symbols = self.limits.names.get("blocked_symbols", frozenset())
         self._book: Book | None = None
-        self._checks = in_force(self.limits, bound=False)
-        self._alone = Context(limits=self.limits)
-        self.limits_hash = _fingerprint(self.limits)
+        self._checks: dict[int, tuple[Check, ...]] = {}
+        """which limits -> the checks that they put in force"""
+        self.limits_hash = _fingerprint(self._scoped)
 
     def bind(self, book: Book) -> None:
         """Measure against this book from now on; asked before every order, so the same again is free."""
         if book is self._book:
             return
         self._book = book
-        self._checks = in_force(self.limits, bound=True)
+        self._checks.clear()
 
     @property
     def current_exposure(self) -> float:
@@ -81,16 +84,22 @@ class SimpleRiskChecker:
 
     def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
         """The verdict of every check in force, passed or not."""
-        order = Order.read(intent)
-        book = self._book
-        context = self._alone if book is None else Context.of(order, book, self.limits)
-        return [check(order, context) for check in self._checks]
+        order, book = Order.read(intent), self._book
+        if book is None:
+            limits = self._scoped.of(order.strategy, order.symbol, order.con_id)
+            context = Context(limits=limits)
+        else:
+            instrument = book.instrument(intent)
+            symbol, con_id = order.symbol, order.con_id
+            if instrument is not None:  # whatever the intent calls it
+                symbol, con_id = instrument.symbol, instrument.con_id
+            limits = self._scoped.of(order.strategy, symbol, con_id)
+            context = Context.of(order, book, instrument, limits)
+        checks = self._checks.get(id(limits))
+        if checks is None:  # the limits live as long as the checker, so their id names them
+            checks = self._checks[id(limits)] = in_force(limits, bound=book is not None)
+        return [check(order, context) for check in checks]
 
 
-def _fingerprint(limits: Limits) -> str:
-    content = {
-        **{name: f"{value.normalize():f}" for name, value in limits.numbers.items()},
-        **{name: sorted(entries) for name, entries in limits.names.items()},
-        **dict.fromkeys(limits.forbidden, "false"),
-    }
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:12]
+def _fingerprint(scoped: ScopedLimits) -> str:
+    return hashlib.sha256(msgspec.json.encode(scoped.written(), order="sorted")).hexdigest()[:12]

@@ -49,10 +49,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[OrderState, ...] = ()
 
     @classmethod
-    def of(cls, order: Order, book: Book, limits: Limits) -> Context:
-        """The snapshot for one order."""
+    def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
+        """The snapshot for one order and what its contract turned out to be."""
         now = book.now()
-        instrument = book.instrument(order.raw)
         working = tuple(book.working())
         return cls(
             limits=limits,

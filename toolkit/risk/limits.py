@@ -36,8 +36,19 @@ class Limit(NamedTuple):
     scopes: tuple[str, ...] = ()
 
 
+BOTH: Final = ("strategy", "symbol")
+SYMBOL: Final = ("symbol",)
+STRATEGY: Final = ("strategy",)
+
 LIMITS: Final = (
-    Limit("max_order_quantity", ("MAX_ORDER_QUANTITY",), "quantity of one order", "units", 1000),
+    Limit(
+        "max_order_quantity",
+        ("MAX_ORDER_QUANTITY",),
+        "quantity of one order",
+        "units",
+        1000,
+        scopes=BOTH,
+    ),
     Limit(
         "max_gross_exposure",
         ("MAX_GROSS_EXPOSURE",),
@@ -50,6 +61,7 @@ LIMITS: Final = (
         ("MAX_ORDER_NOTIONAL",),
         "quantity x price x multiplier of one order, at its worst price",
         "account currency",
+        scopes=BOTH,
     ),
     Limit(
         "max_net_exposure",
@@ -62,20 +74,29 @@ LIMITS: Final = (
         ("MAX_POSITION",),
         "position in one contract that open orders can lead to, long or short; reducing orders pass",
         "units",
+        scopes=SYMBOL,
     ),
     Limit(
         "price_collar_bps",
         ("PRICE_COLLAR", "STOP_WRONG_SIDE"),
         "how far a limit may be beyond the other side of a fresh quote; stops trigger beyond the quote",
         "bps",
+        scopes=BOTH,
     ),
     Limit(
         "max_quote_age_s",
         ("STALE_QUOTE", "DELAYED_QUOTE", "CROSSED_QUOTE"),
         "time since the quote's last tick; delayed quotes count 15 minutes more",
         "s",
+        scopes=BOTH,
     ),
-    Limit("max_spread_bps", ("WIDE_SPREAD", "CROSSED_QUOTE"), "ask minus bid over their middle", "bps"),
+    Limit(
+        "max_spread_bps",
+        ("WIDE_SPREAD", "CROSSED_QUOTE"),
+        "ask minus bid over their middle",
+        "bps",
+        scopes=BOTH,
+    ),
     Limit(
         "max_orders_per_second",
         ("ORDER_RATE",),
@@ -88,6 +109,7 @@ LIMITS: Final = (
         "time in which account, contract, side, quantity, type and prices may not repeat "
         "unless the intent says allow_repeat",
         "s",
+        scopes=SYMBOL,
     ),
     Limit("max_open_orders", ("MAX_OPEN_ORDERS",), "orders that may still trade", "orders"),
     Limit(
@@ -96,6 +118,7 @@ LIMITS: Final = (
         "orders that may still trade in one contract on one side; the broker refuses more than 20",
         "orders",
         20,
+        scopes=SYMBOL,
     ),
     Limit(
         "allow_short",
@@ -104,6 +127,7 @@ LIMITS: Final = (
         "",
         default=True,
         kind="flag",
+        scopes=BOTH,
     ),
     Limit(
         "allow_self_cross",
@@ -120,6 +144,7 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
     Limit(
         "allowed_symbols",
@@ -128,6 +153,7 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
     Limit(
         "allowed_sec_types",
@@ -136,6 +162,7 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
 )
 
@@ -159,7 +186,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Limits:
         """
-        The limits that a complete config describes.
+        The limits that a config names; a complete one names them all.
 
         Raises:
             ConfigError: a value is malformed; the sentence names it.
@@ -168,6 +195,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         names: dict[str, frozenset[str]] = {}
         forbidden: set[str] = set()
         for limit in LIMITS:
+            if limit.name not in config:
+                continue
             value = config[limit.name]
             if limit.kind == "names":
                 if entries := _names(limit.name, value):
@@ -184,8 +213,28 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a limit is in force."""
         return name in self.numbers or name in self.names or name in self.forbidden
 
+    def tightened(self, other: Limits) -> Limits:
+        """Both together: of every limit the tighter one."""
+        numbers, names = dict(self.numbers), dict(self.names)
+        for name, value in other.numbers.items():
+            tighter = max if name in _LARGER_IS_TIGHTER else min
+            numbers[name] = tighter(numbers.get(name, value), value)
+        for name, entries in other.names.items():
+            mine = names.get(name, entries)
+            names[name] = mine | entries if name == "blocked_symbols" else mine & entries
+        return Limits(numbers=numbers, names=names, forbidden=self.forbidden | other.forbidden)
+
+    def written(self) -> dict[str, object]:
+        """The limits in plain values, each written in one way only."""
+        return {
+            **{name: f"{value.normalize():f}" for name, value in self.numbers.items()},
+            **{name: sorted(entries) for name, entries in self.names.items()},
+            **dict.fromkeys(self.forbidden, "false"),
+        }
+
 
 _ALWAYS = frozenset({"max_order_quantity", "max_gross_exposure"})
+_LARGER_IS_TIGHTER = frozenset({"repeat_window_s"})
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,11 +244,23 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a name is unknown.
     """
-    for name in config.keys() - DEFAULTS.keys():
-        near = difflib.get_close_matches(str(name), DEFAULTS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(DEFAULTS)}."
-        raise ConfigError(f"Risk limit {name!r} is unknown{hint}")
+    refuse_unknown(config, DEFAULTS, "Risk limit")
     return {**DEFAULTS, **config}
+
+
+def refuse_unknown(config: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+    """
+    Stop at the first name that is not known.
+
+    Raises:
+        ConfigError: says which name, and what may be meant.
+    """
+    names = list(known)
+    for name in config:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}."
+            raise ConfigError(f"{what} {name!r} is unknown{hint}")
 
 
 def limits_table() -> str:
