@@ -10,8 +10,10 @@ from typing import Any
 
 from tests import builders
 from toolkit.orders.contract import Instrument, Quote
-from toolkit.orders.events import Accepted
+from toolkit.orders.events import Accepted, AnyEvent, Sent
+from toolkit.orders.ledger import fold
 from toolkit.orders.state import OrderState, apply
+from toolkit.risk.history import History
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
@@ -35,6 +37,9 @@ class Desk:
     currency: str = "USD"
     account: str = "DU1"
     rates: dict[str, str] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    described: dict[str, Instrument] = field(default_factory=dict)
+    """contracts of which the broker told more than the constants here"""
 
     def now(self) -> datetime:
         return builders.at(self.seconds)
@@ -60,7 +65,7 @@ class Desk:
             return None
         if intent.get("con_id"):
             return BY_NUMBER.get(intent["con_id"])
-        return BY_SYMBOL.get(intent["symbol"])
+        return self.described.get(intent["symbol"]) or BY_SYMBOL.get(intent["symbol"])
 
     def by_number(self, con_id: int) -> Instrument | None:
         return BY_NUMBER.get(con_id)
@@ -78,10 +83,13 @@ class Desk:
         return Decimal(self.rates[currency]) if currency in self.rates else None
 
 
-def quote(bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False) -> Quote:
+def quote(
+    bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False, close: object = None
+) -> Quote:
     """A quote whose last tick came ``seconds`` after the open; a side of None is not there."""
     sides = (None if side is None else Decimal(str(side)) for side in (bid, ask))
-    return Quote(*sides, at=builders.at(seconds), delayed=delayed)
+    before = None if close is None else Decimal(str(close))
+    return Quote(*sides, at=builders.at(seconds), delayed=delayed, close=before)
 
 
 def working(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: Any) -> OrderState:
@@ -100,3 +108,22 @@ def done(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: A
     """As ``working``, but cancelled since."""
     state = working(intent_id, symbol, seconds, **changes)
     return apply(state, builders.cancelled(intent_id=intent_id))
+
+
+def history(*facts: AnyEvent) -> History:
+    """A history of these facts, oldest first."""
+    found, states = History(), dict[str, OrderState]()
+    for fact in facts:
+        states[fact.intent_id], _ = fold(states.get(fact.intent_id), fact)
+        found.observe(fact, states[fact.intent_id])
+    return found
+
+
+def ordered(intent_id: str, seconds: float = 0.0, **changes: Any) -> tuple[AnyEvent, ...]:
+    """The facts of an order in SPY that was sent ``seconds`` after the open."""
+    return (
+        builders.received(intent_id, **changes),
+        Accepted(intent_id=intent_id, at=builders.at(seconds), con_id=SPY.con_id),
+        builders.reserved(intent_id=intent_id),
+        Sent(intent_id=intent_id, at=builders.at(seconds), journaled_at=builders.at(seconds)),
+    )

@@ -7,7 +7,7 @@ A plain memory of the broker's pushes, kept by the execution client; no sockets 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,10 +16,12 @@ from ib_async import Contract, ContractDetails
 from msgspec.structs import replace
 
 from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
+from toolkit.risk.history import History
 
 NO_QUOTE: Final = Quote()
 DELAYED: Final = 66
@@ -36,6 +38,10 @@ _SIDES: Final = {
     70: ("", "ask_size"),
 }
 """Tick type (live, then delayed) -> the side of the quote it sets: (price field, size field)"""
+
+
+_CLOSES: Final = frozenset({9, 75})
+"""Tick types of the close of the day before, live and delayed."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +70,7 @@ class MarketBook:
 
     Args:
         ledger: whose working orders count as exposure.
+        history: of the same ledger.
         clock: gives the time, UTC.
 
     Attributes:
@@ -71,8 +78,9 @@ class MarketBook:
         positions_known: whether the broker has told all positions once.
     """
 
-    def __init__(self, ledger: OrderLedger, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: OrderLedger, history: History, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
+        self.history = history
         self._clock = clock
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
@@ -167,6 +175,9 @@ class MarketBook:
 
     def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
         """Apply one tick to the quote; a price of 0 or below means that side is gone."""
+        if tick_type in _CLOSES and price is not None and price > 0:
+            self._quotes[con_id] = replace(self.quote(con_id), close=price)
+            return
         price_field, size_field = _SIDES.get(tick_type, ("", ""))
         if not size_field:
             return
@@ -243,7 +254,18 @@ def instrument_of(contract: Contract | None, details: ContractDetails | None = N
         trading_class=contract.tradingClass,
         multiplier=Decimal(contract.multiplier or "1"),
         min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
+        expiry=_expiry(contract.lastTradeDateOrContractMonth),
+        regular_hours=None if details is None else sessions(details.liquidHours, details.timeZoneId),
+        all_hours=None if details is None else sessions(details.tradingHours, details.timeZoneId),
     )
+
+
+def _expiry(text: str) -> date | None:
+    """The day that the broker writes as YYYYMMDD; None for a month alone or nothing."""
+    try:
+        return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
 
 
 _IDENTITY: Final[Mapping[str, object]] = {

@@ -20,6 +20,8 @@ from toolkit.orders.state import OrderState, apply, execution_root
 
 log = logging.getLogger(__name__)
 
+Watcher = Callable[[AnyEvent, OrderState], object]
+"""Called with each fact and the new state, those of the journal included."""
 Listener = Callable[[AnyEvent, OrderState, "Report | None"], None]
 """Called after the change with the event, the new state, and the report it gave rise to (or None)."""
 
@@ -71,13 +73,18 @@ class OrderLedger:
     """
     Every order this journal knows, as frozen states.
 
+    Args:
+        journal: where facts are remembered; those that it holds already are folded first.
+        watchers: hear every fact, those of the journal first.
+
     Attributes:
         listeners: called after each change, in order; a listener that raises is logged with its
             traceback and does not keep the others from hearing.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, watchers: Iterable[Watcher] = ()) -> None:
         self._journal = journal
+        self._watchers = tuple(watchers)
         self._states: dict[str, OrderState] = {}
         self._by_order: dict[tuple[int, int], str] = {}
         """(client id, order id) -> intent id"""
@@ -173,6 +180,8 @@ class OrderLedger:
             self._by_perm[state.perm_id] = event.intent_id
         if isinstance(event, Executed):
             self._by_execution[execution_root(event.exec_id)] = event.intent_id
+        for watcher in self._watchers:
+            watcher(event, state)
 
 
 def fold(before: OrderState | None, event: AnyEvent) -> tuple[OrderState, Report | None]:

@@ -35,6 +35,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             positions are not known.
         working: orders that may still trade.
         recent: orders accepted within the longest window that any limit looks back, newest first.
+        usual_quantity: what is usual for the order's strategy; None while nothing is.
+        orders_today: orders accepted today in the order's contract, without this one.
+        recent_fills: fills of the order's strategy in its contract within the last minute.
+        efficiency: the day's order-efficiency ratio, this order included.
     """
 
     limits: Limits
@@ -47,12 +51,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     lines: Mapping[int, Line] | None = None
     working: tuple[OrderState, ...] = ()
     recent: tuple[OrderState, ...] = ()
+    usual_quantity: Decimal | None = None
+    orders_today: int = 0
+    recent_fills: int = 0
+    efficiency: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
         """The snapshot for one order and what its contract turned out to be."""
         now = book.now()
         working = tuple(book.working())
+        history, con_id = book.history, 0 if instrument is None else instrument.con_id
         return cls(
             limits=limits,
             bound=True,
@@ -64,6 +73,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             lines=lines(book, working, order, instrument),
             working=working,
             recent=tuple(book.accepted_since(now - timedelta(seconds=float(_window(limits))))),
+            usual_quantity=history.usual_quantity(order.strategy),
+            orders_today=history.orders(con_id, now),
+            recent_fills=history.fills(order.strategy, con_id, now),
+            efficiency=history.efficiency(now),
         )
 
     @property

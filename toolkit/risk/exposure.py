@@ -16,6 +16,7 @@ import msgspec
 
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.state import OrderState
+from toolkit.risk.history import History
 from toolkit.risk.order import Order
 
 ZERO = Decimal(0)
@@ -31,6 +32,10 @@ class Book(Protocol):
     @property
     def currency(self) -> str:
         """Currency of the account, ``""`` while unknown."""
+
+    @property
+    def history(self) -> History:
+        """What was asked of the broker before."""
 
     def now(self) -> datetime:
         """The time, UTC."""

@@ -71,6 +71,54 @@ def open_orders_per_side_within_limit(order: Order, context: Context) -> Decisio
     return at_most("MAX_OPEN_ORDERS_PER_SIDE", what, count, limit, "orders")
 
 
+def orders_per_day_within_limit(order: Order, context: Context) -> Decision:
+    """Orders accepted today in the contract, this one included, are at most ``max_orders_per_day``."""
+    if context.instrument is None:
+        return no_contract(order, "max_orders_per_day")
+    count, limit = Decimal(context.orders_today + 1), context.limits.numbers["max_orders_per_day"]
+    what = f"today's orders in {context.instrument.symbol} would be"
+    return at_most("ORDERS_PER_DAY", what, count, limit, "orders")
+
+
+def fills_within_limit(order: Order, context: Context) -> Decision:
+    """
+    Fills of the strategy in the contract within the last minute are below ``max_fills_per_minute``.
+
+    A strategy that runs in circles is stopped here (RTS 6, article 15, repeated automated execution).
+    """
+    if context.instrument is None:
+        return no_contract(order, "max_fills_per_minute")
+    count, limit = context.recent_fills, context.limits.numbers["max_fills_per_minute"]
+    passed = count < limit
+    return Decision(
+        code="REPEATED_EXECUTION",
+        passed=passed,
+        message=""
+        if passed
+        else f"strategy {order.strategy!r} had {count} fills in {context.instrument.symbol} within a minute, "
+        f"max_fills_per_minute is {limit}.",
+        observed=Decimal(count),
+        limit=limit,
+        unit="fills",
+    )
+
+
+def efficient(_order: Order, context: Context) -> Decision:
+    """The day's order-efficiency ratio with this order is at most ``max_order_efficiency_ratio``."""
+    limit = context.limits.numbers["max_order_efficiency_ratio"]
+    passed = context.efficiency <= limit
+    return Decision(
+        code="ORDER_EFFICIENCY",
+        passed=passed,
+        message=""
+        if passed
+        else f"the order-efficiency ratio would be {context.efficiency:.1f}, above "
+        f"max_order_efficiency_ratio {limit}; too few of today's orders were filled.",
+        observed=context.efficiency,
+        limit=limit,
+    )
+
+
 def no_self_cross(order: Order, context: Context) -> Decision:
     """
     No own working order of the other side stands at a price that this one would meet.

@@ -111,6 +111,47 @@ LIMITS: Final = (
         "s",
         scopes=SYMBOL,
     ),
+    Limit(
+        "max_orders_per_day",
+        ("ORDERS_PER_DAY",),
+        "orders accepted since midnight UTC in one contract",
+        "orders",
+        scopes=SYMBOL,
+    ),
+    Limit(
+        "max_fills_per_minute",
+        ("REPEATED_EXECUTION",),
+        "fills of one strategy in one contract within a minute; at the limit its next order is denied",
+        "fills",
+        scopes=BOTH,
+    ),
+    Limit(
+        "max_order_efficiency_ratio",
+        ("ORDER_EFFICIENCY",),
+        "the day's orders, changes and cancels over orders with a fill plus one; the broker objects above 20",
+        "",
+    ),
+    Limit(
+        "fat_finger_multiple",
+        ("FAT_FINGER",),
+        "quantity over the median of the strategy's last 20 orders, once it has 5",
+        "times",
+        scopes=BOTH,
+    ),
+    Limit(
+        "max_move_bps",
+        ("PRICE_MOVE",),
+        "how far the middle of the quote may be from the close of the day before, either way",
+        "bps",
+        scopes=BOTH,
+    ),
+    Limit(
+        "min_days_to_expiry",
+        ("EXPIRY_SOON",),
+        "days until the last trading day of a future or option",
+        "days",
+        scopes=BOTH,
+    ),
     Limit("max_open_orders", ("MAX_OPEN_ORDERS",), "orders that may still trade", "orders"),
     Limit(
         "max_open_orders_per_side",
@@ -124,6 +165,15 @@ LIMITS: Final = (
         "allow_short",
         ("SHORT_SALE",),
         "false: working sells may not exceed the long position",
+        "",
+        default=True,
+        kind="flag",
+        scopes=BOTH,
+    ),
+    Limit(
+        "allow_closed_market",
+        ("MARKET_CLOSED",),
+        "false: an order needs an open session, or with outside_rth one outside regular hours",
         "",
         default=True,
         kind="flag",
@@ -234,7 +284,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALWAYS = frozenset({"max_order_quantity", "max_gross_exposure"})
-_LARGER_IS_TIGHTER = frozenset({"repeat_window_s"})
+_LARGER_IS_TIGHTER = frozenset({"repeat_window_s", "min_days_to_expiry"})
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,23 @@ def stop_beyond_quote(order: Order, context: Context) -> Decision:
     )
 
 
+def move_within_limit(_order: Order, context: Context) -> Decision:
+    """The middle of the quote is at most ``max_move_bps`` away from the close of the day before."""
+    mid, close = context.quote.mid, context.quote.close
+    if mid is None:
+        return _no_quote()
+    if not close:
+        return Decision(code="NO_CLOSE", message="the broker has not told the close of the day before.")
+    return at_most(
+        "PRICE_MOVE",
+        f"the quote's middle {mid} has moved from the close {close} by",
+        abs(mid - close) * BPS / close,
+        context.limits.numbers["max_move_bps"],
+        "bps",
+        "quote",
+    )
+
+
 def _unusable(context: Context) -> Decision | None:
     """Why no collar can be laid around the quote, None when one can."""
     for verdict in (

@@ -9,7 +9,25 @@ from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.exposure import ZERO, Line, MissingPriceError, MissingRateError, gross, net
 from toolkit.risk.order import Order
-from toolkit.risk.verdicts import at_most, gap
+from toolkit.risk.verdicts import at_most, gap, unreadable
+
+
+def quantity_is_usual(order: Order, context: Context) -> Decision:
+    """The quantity is at most ``fat_finger_multiple`` times what is usual for the strategy."""
+    fault = unreadable(order, "fat_finger_multiple")
+    if fault is not None:
+        return fault
+    assert order.quantity is not None
+    usual = context.usual_quantity
+    if usual is None:
+        return Decision(code="FAT_FINGER", passed=True)
+    return at_most(
+        "FAT_FINGER",
+        f"its quantity over the {usual:f} that is usual for strategy {order.strategy!r} is",
+        order.quantity / usual,
+        context.limits.numbers["fat_finger_multiple"],
+        "times",
+    )
 
 
 def order_notional(order: Order, context: Context) -> Decision:

@@ -1,0 +1,99 @@
+"""What was asked of the broker before: counts of the day, usual quantities, recent fills."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from statistics import median
+from typing import Final
+
+from toolkit.orders.events import Accepted, AnyEvent, CancelRequested, Executed, Sent
+from toolkit.orders.state import OrderState
+
+USUAL_ORDERS: Final = 20
+"""Orders of a strategy whose median quantity is what is usual for it."""
+ENOUGH_ORDERS: Final = 5
+"""Orders before which nothing is usual."""
+FILL_WINDOW: Final = timedelta(minutes=1)
+REMEMBERED_FILLS: Final = 1000
+"""Fills of one strategy in one contract that are remembered within the window."""
+
+
+class History:
+    """
+    Counts over the facts of one journal; ``observe`` wants them all, oldest first.
+
+    A day is a UTC day, of the time at which we learnt a fact.
+    """
+
+    def __init__(self) -> None:
+        self._day = date.min
+        self._messages = 0
+        self._executed: set[str] = set()
+        self._orders: Counter[int] = Counter()
+        """contract number -> orders accepted today"""
+        self._quantities: defaultdict[str, deque[Decimal]] = defaultdict(lambda: deque(maxlen=USUAL_ORDERS))
+        """strategy -> quantities of its last orders"""
+        self._fills: defaultdict[tuple[str, int], deque[datetime]] = defaultdict(
+            lambda: deque(maxlen=REMEMBERED_FILLS)
+        )
+        """(strategy, contract number) -> when its last fills were learnt"""
+
+    def observe(self, event: AnyEvent, state: OrderState) -> None:
+        """Count one fact; ``state`` is the order after it."""
+        intent = state.intent
+        if intent is None or intent.action != "NEW":
+            return
+        match event:
+            case Accepted():
+                self._turn(event.at)
+                self._orders[event.con_id] += 1
+                self._quantities[intent.strategy_id].append(intent.quantity)
+            case Sent():
+                self._turn(event.at)
+                self._messages += 1
+            case CancelRequested() if state.order_id is not None:
+                self._turn(event.at)
+                self._messages += 1
+            case Executed():
+                self._turn(event.at)
+                self._executed.add(event.intent_id)
+                self._fills[intent.strategy_id, state.con_id].append(event.at)
+
+    def orders(self, con_id: int, now: datetime) -> int:
+        """Orders accepted today in one contract."""
+        return self._orders[con_id] if now.date() == self._day else 0
+
+    def efficiency(self, now: datetime, *, one_more: bool = True) -> Decimal:
+        """
+        Today's order-efficiency ratio: (orders + changes + cancels) / (orders with a fill + 1).
+
+        The broker calls a ratio above 20 excessive (Interactive Brokers, knowledge base 1343).
+
+        Args:
+            now: UTC.
+            one_more: count one more order, which has no fill yet.
+        """
+        today = now.date() == self._day
+        messages, executed = (self._messages, len(self._executed)) if today else (0, 0)
+        return Decimal(messages + one_more) / (executed + 1)
+
+    def usual_quantity(self, strategy: str) -> Decimal | None:
+        """Median quantity of a strategy's last orders; None while there are too few."""
+        quantities = self._quantities.get(strategy, ())
+        return median(quantities) if len(quantities) >= ENOUGH_ORDERS else None
+
+    def fills(self, strategy: str, con_id: int, now: datetime) -> int:
+        """Fills of a strategy in one contract within the last minute."""
+        times = self._fills.get((strategy, con_id), deque[datetime]())
+        return sum(1 for at in islice(reversed(times), REMEMBERED_FILLS) if now - at < FILL_WINDOW)
+
+    def _turn(self, at: datetime) -> None:
+        """A new day starts at zero; a fact of an earlier day changes nothing about that."""
+        if at.date() > self._day:
+            self._day = at.date()
+            self._messages = 0
+            self._executed.clear()
+            self._orders.clear()
