@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests import builders
 from tests.risk.cases import UNRESOLVED, Case, market, quoted
-from tests.risk.desk import ES, SPY, Desk, history, ordered
+from tests.risk.desk import ES, SPY, Desk, ordered
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 REGULAR = (builders.at(0), builders.at(6.5 * HOUR))
@@ -23,19 +23,15 @@ PER_DAY = {"max_orders_per_day": 3}
 FILLS = {"max_fills_per_minute": 2}
 RATIO = {"max_order_efficiency_ratio": 4}
 PRICED = {"ES": 1.0}
-USUAL = history(*(fact for n in range(5) for fact in ordered(f"o{n}", quantity=10, strategy_id="carry")))
-THREE = history(*(fact for n in range(3) for fact in ordered(f"o{n}")))
-TWO_FILLS = history(
+USUAL = [fact for n in range(5) for fact in ordered(f"o{n}", quantity=10, strategy_id="carry")]
+THREE = [fact for n in range(3) for fact in ordered(f"o{n}")]
+TWO_FILLS = [
     *ordered("f", strategy_id="carry"),
     builders.executed(50, exec_id="1.01", intent_id="f", seconds=5.0),
     builders.executed(50, exec_id="2.01", intent_id="f", seconds=6.0),
-)
-CANCELLED = history(
-    *ordered("a"), *ordered("b"), builders.cancel_requested(intent_id="a"), builders.sent("a")
-)
-ONE_FILLED = history(
-    *(fact for n in range(8) for fact in ordered(f"o{n}")), builders.executed(intent_id="o1")
-)
+]
+CANCELLED = [*ordered("a"), *ordered("b"), builders.cancel_requested(intent_id="a"), builders.sent("a")]
+ONE_FILLED = [*(fact for n in range(8) for fact in ordered(f"o{n}")), builders.executed(intent_id="o1")]
 
 INSIDE = {
     "an order while the session is open": Case(OPEN_ONLY, market(), Desk(described=HOURS)),
@@ -48,19 +44,19 @@ INSIDE = {
         EXPIRY, market(symbol="ES", quantity=1), Desk(described=EXPIRING, marks=PRICED)
     ),
     "a move at its limit": Case(MOVE, market(), quoted("524.99", "525.01", close=500)),
-    "ten times the usual quantity": Case(FAT, market(quantity=100, strategy_id="carry"), Desk(history=USUAL)),
+    "ten times the usual quantity": Case(FAT, market(quantity=100, strategy_id="carry"), Desk(facts=USUAL)),
     "nothing is usual for a new strategy": Case(
-        FAT, market(quantity=1000, strategy_id="new"), Desk(history=USUAL)
+        FAT, market(quantity=1000, strategy_id="new"), Desk(facts=USUAL)
     ),
-    "the third order of the day": Case({"max_orders_per_day": 4}, market(), Desk(history=THREE)),
-    "yesterday's orders no longer count": Case(PER_DAY, market(), Desk(history=THREE, seconds=DAY)),
+    "the third order of the day": Case({"max_orders_per_day": 4}, market(), Desk(facts=THREE)),
+    "yesterday's orders no longer count": Case(PER_DAY, market(), Desk(facts=THREE, seconds=DAY)),
     "fills a minute ago no longer count": Case(
-        FILLS, market(strategy_id="carry"), Desk(history=TWO_FILLS, seconds=5.0 + MINUTE)
+        FILLS, market(strategy_id="carry"), Desk(facts=TWO_FILLS, seconds=5.0 + MINUTE)
     ),
-    "another strategy's fills": Case(FILLS, market(strategy_id="value"), Desk(history=TWO_FILLS)),
-    "a ratio at its limit": Case({"max_order_efficiency_ratio": 5}, market(), Desk(history=CANCELLED)),
+    "another strategy's fills": Case(FILLS, market(strategy_id="value"), Desk(facts=TWO_FILLS)),
+    "a ratio at its limit": Case({"max_order_efficiency_ratio": 5}, market(), Desk(facts=CANCELLED)),
     "one filled order halves the ratio": Case(
-        {"max_order_efficiency_ratio": "4.5"}, market(), Desk(history=ONE_FILLED)
+        {"max_order_efficiency_ratio": "4.5"}, market(), Desk(facts=ONE_FILLED)
     ),
 }
 
@@ -91,14 +87,14 @@ OUTSIDE = {
     "no close to compare with": Case(MOVE, market(), quoted(499, 500), ("NO_CLOSE",)),
     "no quote to compare with the close": Case(MOVE, market(), Desk(), ("NO_QUOTE",)),
     "more than ten times the usual quantity": Case(
-        FAT, market(quantity=101, strategy_id="carry"), Desk(history=USUAL), ("FAT_FINGER",)
+        FAT, market(quantity=101, strategy_id="carry"), Desk(facts=USUAL), ("FAT_FINGER",)
     ),
-    "the fourth order of the day": Case(PER_DAY, market(), Desk(history=THREE), ("ORDERS_PER_DAY",)),
+    "the fourth order of the day": Case(PER_DAY, market(), Desk(facts=THREE), ("ORDERS_PER_DAY",)),
     "a strategy that runs in circles": Case(
-        FILLS, market(strategy_id="carry"), Desk(history=TWO_FILLS), ("REPEATED_EXECUTION",)
+        FILLS, market(strategy_id="carry"), Desk(facts=TWO_FILLS), ("REPEATED_EXECUTION",)
     ),
-    "a ratio beyond its limit": Case(RATIO, market(), Desk(history=CANCELLED), ("ORDER_EFFICIENCY",)),
+    "a ratio beyond its limit": Case(RATIO, market(), Desk(facts=CANCELLED), ("ORDER_EFFICIENCY",)),
     "a ratio beyond its limit in spite of a fill": Case(
-        RATIO, market(), Desk(history=ONE_FILLED), ("ORDER_EFFICIENCY",)
+        RATIO, market(), Desk(facts=ONE_FILLED), ("ORDER_EFFICIENCY",)
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Accepted, AnyEvent, Sent
 from toolkit.orders.ledger import fold
 from toolkit.orders.state import OrderState, apply
+from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
@@ -37,28 +38,33 @@ class Desk:
     currency: str = "USD"
     account: str = "DU1"
     rates: dict[str, str] = field(default_factory=dict)
-    history: History = field(default_factory=History)
+    facts: list[AnyEvent] = field(default_factory=list)
+    """what the journal holds from earlier"""
     described: dict[str, Instrument] = field(default_factory=dict)
     """contracts of which the broker told more than the constants here"""
 
     def now(self) -> datetime:
         return builders.at(self.seconds)
 
-    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
-        accepted = [state for state in (*self.open_orders, *self.earlier) if state.accepted_at is not None]
-        return sorted(
-            (state for state in accepted if state.accepted_at > since),  # type: ignore[operator]
-            key=lambda state: state.accepted_at,  # type: ignore[arg-type, return-value]
-            reverse=True,
-        )
+    @property
+    def history(self) -> History:
+        found, states = History(), dict[str, OrderState]()
+        for fact in self.facts:
+            states[fact.intent_id], _ = fold(states.get(fact.intent_id), fact)
+            found.observe(fact, states[fact.intent_id])
+        for state in sorted((*self.open_orders, *self.earlier), key=_accepted_at):
+            found.observe(Accepted(intent_id=state.intent_id, at=_accepted_at(state)), state)
+        return found
 
-    def positions(self) -> Mapping[int, Decimal] | None:
-        if self.held is None:
-            return None
-        return {BY_SYMBOL[symbol].con_id: Decimal(quantity) for symbol, quantity in self.held.items()}
-
-    def working(self) -> Iterable[OrderState]:
-        return self.open_orders
+    @property
+    def exposure(self) -> Exposure:
+        found = Exposure(self)
+        found.known = self.held is not None
+        for symbol, quantity in (self.held or {}).items():
+            found.hold(BY_SYMBOL[symbol].con_id, Decimal(quantity))
+        for state in self.open_orders:
+            found.observe(builders.noticed(), state)
+        return found
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         if self.unresolved:
@@ -110,13 +116,9 @@ def done(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: A
     return apply(state, builders.cancelled(intent_id=intent_id))
 
 
-def history(*facts: AnyEvent) -> History:
-    """A history of these facts, oldest first."""
-    found, states = History(), dict[str, OrderState]()
-    for fact in facts:
-        states[fact.intent_id], _ = fold(states.get(fact.intent_id), fact)
-        found.observe(fact, states[fact.intent_id])
-    return found
+def _accepted_at(state: OrderState) -> datetime:
+    assert state.accepted_at is not None
+    return state.accepted_at
 
 
 def ordered(intent_id: str, seconds: float = 0.0, **changes: Any) -> tuple[AnyEvent, ...]:

@@ -31,7 +31,6 @@ from toolkit.orders.ledger import OrderLedger, Report
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.gate import Gate
-from toolkit.risk.history import History
 
 __all__ = ["IBKRExecClient", "IBKRExecutionWrapper", "OrderState", "OrderStatus"]
 
@@ -261,10 +260,9 @@ class IBKRExecClient:
         if self._journal is not None:
             return _there(self._inbox)
         self._journal = SqliteJournal(self.config.home / "journal.db")
-        history = History()
-        self._ledger = OrderLedger(self._journal, [history.observe])
+        self._market = MarketBook(self._clock)
+        self._ledger = OrderLedger(self._journal, [self._market.observe])
         self._ledger.listeners.append(self._keep_report)
-        self._market = MarketBook(self._ledger, history, self._clock)
         self._inbox = Inbox(
             self._ledger,
             self._market,

@@ -175,7 +175,7 @@ class Inbox:
                 requests.row(name, *values)
                 requests.end(name)
             case "positionEnd":
-                self._market.positions_known = True
+                self._market.exposure.known = True
                 requests.end(name)
             case "openOrderEnd" | "completedOrdersEnd" | "accountDownloadEnd":
                 requests.end(name)

@@ -6,7 +6,7 @@ A plain memory of the broker's pushes, kept by the execution client; no sockets 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,11 +16,12 @@ from ib_async import Contract, ContractDetails
 from msgspec.structs import replace
 
 from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.events import AnyEvent
 from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
+from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
 
 NO_QUOTE: Final = Quote()
@@ -69,19 +70,17 @@ class MarketBook:
     Contracts, quotes, positions and account figures; satisfies ``toolkit.risk.exposure.Book``.
 
     Args:
-        ledger: whose working orders count as exposure.
-        history: of the same ledger.
         clock: gives the time, UTC.
 
     Attributes:
         account: the one that is traded, ``""`` before the connection.
-        positions_known: whether the broker has told all positions once.
+        history, exposure: what the facts about our orders add up to; see ``observe``.
     """
 
-    def __init__(self, ledger: OrderLedger, history: History, clock: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self.history = history
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self.history = History()
+        self.exposure = Exposure(self)
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
         self._resolved: dict[tuple[object, ...], Instrument] = {}
@@ -94,7 +93,11 @@ class MarketBook:
         self.values: dict[tuple[str, str], tuple[str, str]] = {}
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
-        self.positions_known = False
+
+    def observe(self, event: AnyEvent, state: OrderState) -> None:
+        """Take one fact about our orders; ``OrderLedger`` tells them all, its journal's first."""
+        self.history.observe(event, state)
+        self.exposure.observe(event, state)
 
     # --- what risk asks
 
@@ -106,27 +109,6 @@ class MarketBook:
     def now(self) -> datetime:
         """The time, UTC."""
         return self._clock()
-
-    def positions(self) -> Mapping[int, Decimal] | None:
-        """
-        Contract number -> signed position over all accounts, in units of the contract.
-
-        None until the broker has told them all: an unknown position is not a flat one.
-        """
-        if not self.positions_known:
-            return None
-        totals: dict[int, Decimal] = {}
-        for (_, con_id), position in self._positions.items():
-            totals[con_id] = totals.get(con_id, Decimal(0)) + position.quantity
-        return totals
-
-    def working(self) -> Iterable[OrderState]:
-        """Orders that may still trade."""
-        return self._ledger.working()
-
-    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
-        """Orders that risk let pass after ``since`` (UTC), newest first, whatever became of them."""
-        return self._ledger.accepted_since(since)
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that a raw intent names, None while it is not resolved."""
@@ -185,12 +167,16 @@ class MarketBook:
         if price_field and price is not None:
             changes[price_field] = price if price > 0 else None
         self._quotes[con_id] = replace(self.quote(con_id), **changes)
+        self.exposure.touch(con_id)
 
     def figure(self, account: str, key: str, value: str, currency: str) -> None:
         """Apply one figure of an account, as the broker writes it."""
         self.values[account, key] = (value, currency)
+        if key == "NetLiquidation":
+            self.exposure.touch_all()
         if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
             self._rates[currency] = rate
+            self.exposure.touch_all()
 
     def hold(self, account: str, contract: Contract, quantity: Decimal, average_cost: Decimal) -> None:
         """Apply one position message."""
@@ -220,10 +206,12 @@ class MarketBook:
     def forget_quote(self, con_id: int) -> None:
         """Drop a quote that nobody keeps fresh any more."""
         self._quotes.pop(con_id, None)
+        self.exposure.touch(con_id)
 
     def forget_quotes(self) -> None:
         """Drop every quote: a new connection has told none of them yet."""
         self._quotes.clear()
+        self.exposure.touch_all()
 
     def held(self) -> list[Position]:
         """Every position message's latest word, flat ones included."""
@@ -233,11 +221,13 @@ class MarketBook:
         instrument = self._instruments.setdefault(contract.conId, instrument_of(contract))
         key = (account, contract.conId)
         before = self._positions.get(key)
-        self._positions[key] = (
+        after = self._positions[key] = (
             Position(account=account, instrument=instrument, **changes)
             if before is None
             else replace(before, **changes)
         )
+        held = Decimal(0) if before is None else before.quantity
+        self.exposure.hold(contract.conId, after.quantity - held)
 
 
 def instrument_of(contract: Contract | None, details: ContractDetails | None = None) -> Instrument:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from toolkit.orders.events import Accepted, AnyEvent, Executed, Repeated
+from toolkit.orders.events import AnyEvent, Executed, Repeated
 from toolkit.orders.report import execution_report, occasion, repeat_report
 from toolkit.orders.state import OrderState, apply, execution_root
 
@@ -92,8 +91,6 @@ class OrderLedger:
         """broker's permanent id -> intent id"""
         self._working: dict[str, None] = {}
         """intents whose order may still trade, oldest first"""
-        self._accepted: list[str] = []
-        """intents in the order in which they were accepted"""
         self._by_execution: dict[str, str] = {}
         """execution root -> intent id; a commission names only its execution"""
         self.listeners: list[Listener] = []
@@ -145,14 +142,6 @@ class OrderLedger:
         """Orders that may still trade, oldest first."""
         return [self._states[intent_id] for intent_id in self._working]
 
-    def accepted_since(self, since: datetime) -> Iterator[OrderState]:
-        """Orders that were accepted after ``since`` (UTC), newest first, whatever became of them."""
-        for intent_id in reversed(self._accepted):
-            state = self._states[intent_id]
-            if state.accepted_at is None or state.accepted_at <= since:
-                return
-            yield state
-
     def highest_order_id(self, client_id: int) -> int:
         """The largest order id ever reserved for a client, 0 when there is none."""
         return max((order for client, order in self._by_order if client == client_id), default=0)
@@ -172,8 +161,6 @@ class OrderLedger:
             self._working.setdefault(event.intent_id)
         else:
             self._working.pop(event.intent_id, None)
-        if isinstance(event, Accepted) and state.intent is not None and state.intent.action == "NEW":
-            self._accepted.append(event.intent_id)
         if state.order_id is not None:
             self._by_order[state.client_id, state.order_id] = event.intent_id
         if state.perm_id:

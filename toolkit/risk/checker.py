@@ -10,7 +10,7 @@ import msgspec
 
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
-from toolkit.risk.exposure import Book, gross_exposure
+from toolkit.risk.exposure import Book
 from toolkit.risk.limits import DEFAULTS
 from toolkit.risk.order import Order
 from toolkit.risk.rules import Check, in_force
@@ -65,9 +65,9 @@ class SimpleRiskChecker:
         Worst-case gross exposure of positions and open orders, in account currency.
 
         Raises:
-            MissingPriceError: something held has no price.
+            MissingPriceError, MissingRateError: something held has no price, or no exchange rate.
         """
-        return 0.0 if self._book is None else float(gross_exposure(self._book))
+        return 0.0 if self._book is None else float(self._book.exposure.total().gross)
 
     def validate(self, intent: dict[str, Any]) -> bool:
         """

@@ -52,7 +52,7 @@ def rate_within_limit(_order: Order, context: Context) -> Decision:
 
 def open_orders_within_limit(_order: Order, context: Context) -> Decision:
     """Orders that may still trade, this one included, are at most ``max_open_orders``."""
-    count = Decimal(len(context.working) + 1)
+    count = Decimal(context.open_orders + 1)
     limit = context.limits.numbers["max_open_orders"]
     return at_most("MAX_OPEN_ORDERS", "open orders would be", count, limit, "orders")
 
@@ -65,7 +65,7 @@ def open_orders_per_side_within_limit(order: Order, context: Context) -> Decisio
         fault = unreadable(order, "max_open_orders_per_side")
         assert fault is not None
         return fault
-    count = Decimal(len(context.of_contract(order.sign)) + 1)
+    count = Decimal(context.same_side + 1)
     limit = context.limits.numbers["max_open_orders_per_side"]
     what = f"open {'buys' if order.sign > 0 else 'sells'} of {context.instrument.symbol} would be"
     return at_most("MAX_OPEN_ORDERS_PER_SIDE", what, count, limit, "orders")
@@ -131,9 +131,11 @@ def no_self_cross(order: Order, context: Context) -> Decision:
     if missing is not None:
         return missing
     account = order.account or context.account
-    for state in context.of_contract(-order.sign):
+    for state in context.siblings:
         other = state.intent
         assert other is not None
+        if other.sign == order.sign:
+            continue
         if (other.account or context.account) == account and _crosses(order, other):
             price = "the market" if other.limit_price is None else str(other.limit_price)
             return Decision(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -32,6 +33,7 @@ class History:
         self._day = date.min
         self._messages = 0
         self._executed: set[str] = set()
+        self._accepted: list[OrderState] = []
         self._orders: Counter[int] = Counter()
         """contract number -> orders accepted today"""
         self._quantities: defaultdict[str, deque[Decimal]] = defaultdict(lambda: deque(maxlen=USUAL_ORDERS))
@@ -46,21 +48,27 @@ class History:
         intent = state.intent
         if intent is None or intent.action != "NEW":
             return
+        today = self._is_today(event.at)
         match event:
             case Accepted():
-                self._turn(event.at)
-                self._orders[event.con_id] += 1
+                self._orders[event.con_id] += today
+                self._accepted.append(state)
                 self._quantities[intent.strategy_id].append(intent.quantity)
             case Sent():
-                self._turn(event.at)
-                self._messages += 1
+                self._messages += today
             case CancelRequested() if state.order_id is not None:
-                self._turn(event.at)
-                self._messages += 1
+                self._messages += today
             case Executed():
-                self._turn(event.at)
-                self._executed.add(event.intent_id)
+                if today:
+                    self._executed.add(event.intent_id)
                 self._fills[intent.strategy_id, state.con_id].append(event.at)
+
+    def accepted_since(self, since: datetime) -> Iterator[OrderState]:
+        """Orders that risk let pass after ``since`` (UTC), newest first, as they were then."""
+        for state in reversed(self._accepted):
+            if state.accepted_at is None or state.accepted_at <= since:
+                return
+            yield state
 
     def orders(self, con_id: int, now: datetime) -> int:
         """Orders accepted today in one contract."""
@@ -90,10 +98,11 @@ class History:
         times = self._fills.get((strategy, con_id), deque[datetime]())
         return sum(1 for at in islice(reversed(times), REMEMBERED_FILLS) if now - at < FILL_WINDOW)
 
-    def _turn(self, at: datetime) -> None:
-        """A new day starts at zero; a fact of an earlier day changes nothing about that."""
+    def _is_today(self, at: datetime) -> bool:
+        """Whether a fact is of the newest day seen so far, which starts at zero."""
         if at.date() > self._day:
             self._day = at.date()
             self._messages = 0
             self._executed.clear()
             self._orders.clear()
+        return at.date() == self._day

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
-from toolkit.risk.exposure import ZERO, Line, MissingPriceError, MissingRateError, gross, net
+from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import at_most, gap, unreadable
 
@@ -41,7 +40,7 @@ def order_notional(order: Order, context: Context) -> Decision:
     if missing is not None:
         return missing
     assert order.quantity is not None
-    line, limit = context.line, context.limits.numbers["max_order_notional"]
+    line, limit = context.own, context.limits.numbers["max_order_notional"]
     if order.sign > 0 and order.limit_price is not None:
         price: Decimal | None = order.limit_price
         source = "limit"
@@ -65,9 +64,10 @@ def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_gross_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, gross)
-    if isinstance(after, Decision):
-        return after
+    worth = _worth(context)
+    if isinstance(worth, Decision):
+        return worth
+    after = worth.gross
     passed = after <= limit
     return Decision(
         code="MAX_GROSS_EXPOSURE",
@@ -93,9 +93,10 @@ def net_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_net_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, lambda found: net(found, order.sign))
-    if isinstance(after, Decision):
-        return after
+    worth = _worth(context)
+    if isinstance(worth, Decision):
+        return worth
+    after = worth.up if order.sign > 0 else worth.down
     passed = after * order.sign <= limit
     return Decision(
         code="MAX_NET_EXPOSURE",
@@ -119,7 +120,7 @@ def position_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_position")
     if missing is not None:
         return missing
-    line, limit = context.line, context.limits.numbers["max_position"]
+    line, limit = context.own, context.limits.numbers["max_position"]
     after = line.position + line.buys if order.sign > 0 else line.position - line.sells
     passed = after * order.sign <= limit
     return Decision(
@@ -141,7 +142,7 @@ def no_short_sale(order: Order, context: Context) -> Decision:
         return missing
     if order.sign > 0:
         return Decision(code="SHORT_SALE", passed=True)
-    line = context.line
+    line = context.own
     held = max(line.position, ZERO)
     passed = line.sells <= held
     return Decision(
@@ -156,11 +157,13 @@ def no_short_sale(order: Order, context: Context) -> Decision:
     )
 
 
-def _measured(context: Context, measure: Callable[[list[Line]], Decimal]) -> Decimal | Decision:
-    """What ``measure`` finds on all lines, or the denial for what it lacks."""
-    assert context.lines is not None
+def _worth(context: Context) -> Worth | Decision:
+    """Exposure of everything, the order included, or the denial for what it cannot be measured for."""
+    others = context.others
     try:
-        return measure(list(context.lines.values()))
+        if not isinstance(others, Worth):
+            raise others
+        return others.plus(context.own.worth())
     except MissingPriceError as error:
         return _no_price(str(error))
     except MissingRateError as error:
