@@ -85,7 +85,11 @@ class MarketBook:
         """contract number -> contract"""
         self._resolved: dict[tuple[object, ...], Instrument] = {}
         """what an intent says about its contract -> contract"""
+        self._named: dict[tuple[object, ...], Instrument] = {}
+        """the same, as raw intents write it; a short cut"""
         self._quotes: dict[int, Quote] = {}
+        self._marks: dict[int, Decimal] = {}
+        """contract number -> the broker's own mark of a position"""
         self._positions: dict[tuple[str, int], Position] = {}
         """(account, contract number) -> position"""
         self._rates: dict[str, Decimal] = {}
@@ -115,7 +119,18 @@ class MarketBook:
         number = intent.get("con_id")
         if number:
             return self._instruments.get(number)
-        return self._resolved.get(_key(*(intent.get(name) or default for name, default in _IDENTITY.items())))
+        names = tuple([intent.get(name) for name in _IDENTITY])
+        try:
+            found = self._named.get(names)
+        except TypeError:  # a list or an object where a word belongs
+            return None
+        if found is None:
+            found = self._resolved.get(
+                _key(*(name or default for name, default in zip(names, _IDENTITY.values(), strict=True)))
+            )
+            if found is not None:
+                self._named[names] = found
+        return found
 
     def by_number(self, con_id: int) -> Instrument | None:
         """The contract with this number, None while it is not known."""
@@ -128,10 +143,7 @@ class MarketBook:
     def mark(self, con_id: int) -> Decimal | None:
         """Mid of the quote, else the broker's own mark of a position; price units."""
         mid = self.quote(con_id).mid
-        if mid is not None:
-            return mid
-        marks = (p.mark for (_, number), p in self._positions.items() if number == con_id)
-        return next((mark for mark in marks if mark), None)
+        return self._marks.get(con_id) if mid is None else mid
 
     def rate(self, currency: str) -> Decimal | None:
         """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
@@ -151,6 +163,7 @@ class MarketBook:
         """Remember what an intent's contract turned out to be."""
         found = instrument_of(details.contract, details)
         self._instruments[found.con_id] = found
+        self._named.clear()
         if not intent.con_id:
             self._resolved[_key(*(getattr(intent, name) for name in _IDENTITY))] = found
         return found
@@ -193,6 +206,8 @@ class MarketBook:
         realized: Decimal,
     ) -> None:
         """Apply one portfolio message: a position with its mark and profit."""
+        if mark:
+            self._marks[contract.conId] = mark
         self._update(
             account,
             contract,

@@ -16,9 +16,6 @@ from toolkit.risk.limits import Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.order import Order
 
-RATE_WINDOW_S: Final = Decimal(1)
-"""Seconds over which orders are counted for ``max_orders_per_second``."""
-
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -34,7 +31,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         quote: of the order's contract.
         line: what is held and open in the order's contract, the order included; None while the
             contract is not resolved or the positions are not known.
-        others: exposure of everything else, or what it cannot be measured for.
+        worth: exposure of everything, the order included, or what it cannot be measured for.
+        quote_age: seconds since the quote's last tick; None when it never had one.
         open_orders: orders that may still trade.
         same_side: those of them in the order's contract and on its side.
         siblings: those of them in the order's contract; only where self-crossing is forbidden.
@@ -53,7 +51,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument | None = None
     quote: Quote = Quote()
     line: Line | None = None
-    others: Worth | MissingPriceError | MissingRateError = NOTHING
+    worth: Worth | MissingPriceError | MissingRateError = NOTHING
+    quote_age: Decimal | None = None
     open_orders: int = 0
     same_side: int = 0
     siblings: Sequence[OrderState] = ()
@@ -66,14 +65,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
         """The snapshot for one order and its contract; what no limit asks for is left out."""
-        now, enforced = book.now(), limits.enforces
+        now, enforced = book.now(), limits.in_force
         found: dict[str, Any] = {}
-        if enforced("repeat_window_s") or enforced("max_orders_per_second"):
-            since = now - timedelta(seconds=float(_window(limits)))
-            found["recent"] = tuple(book.history.accepted_since(since))
-        if enforced("max_order_efficiency_ratio"):
+        if "repeat_window_s" in enforced or "max_orders_per_second" in enforced:
+            found["recent"] = tuple(book.history.accepted_since(now - limits.look_back))
+        if "max_order_efficiency_ratio" in enforced:
             found["efficiency"] = book.history.efficiency(now)
-        if enforced("fat_finger_multiple"):
+        if "fat_finger_multiple" in enforced:
             found["usual_quantity"] = book.history.usual_quantity(order.strategy)
         if instrument is not None:
             found.update(_of_contract(order, book, instrument, limits, now))
@@ -99,7 +97,10 @@ def _of_contract(
     order: Order, book: Book, instrument: Instrument, limits: Limits, now: datetime
 ) -> dict[str, Any]:
     con_id, exposure = instrument.con_id, book.exposure
-    found: dict[str, Any] = {"quote": book.quote(con_id)}
+    quote = book.quote(con_id)
+    found: dict[str, Any] = {"quote": quote}
+    if quote.at is not None:
+        found["quote_age"] = seconds(now - quote.at)
     line = exposure.line(con_id, instrument)
     found["same_side"] = line.buy_orders if order.sign > 0 else line.sell_orders
     if exposure.known:
@@ -107,17 +108,22 @@ def _of_contract(
             line = line.with_order(order.sign, order.quantity, order.limit_price, order.stop_price)
         found["line"] = line
         try:
-            found["others"] = exposure.others(con_id)
+            found["worth"] = exposure.others(con_id).plus(line.worth())
         except (MissingPriceError, MissingRateError) as error:
-            found["others"] = error
-    if limits.enforces("allow_self_cross"):
+            found["worth"] = error
+    if "allow_self_cross" in limits.in_force:
         found["siblings"] = exposure.orders(con_id)
-    if limits.enforces("max_orders_per_day"):
+    if "max_orders_per_day" in limits.in_force:
         found["orders_today"] = book.history.orders(con_id, now)
-    if limits.enforces("max_fills_per_minute"):
+    if "max_fills_per_minute" in limits.in_force:
         found["recent_fills"] = book.history.fills(order.strategy, con_id, now)
     return found
 
 
-def _window(limits: Limits) -> Decimal:
-    return max(RATE_WINDOW_S, limits.numbers.get("repeat_window_s", RATE_WINDOW_S))
+def seconds(duration: timedelta) -> Decimal:
+    """A duration in seconds, exact to the microsecond."""
+    return Decimal(duration // _MICROSECOND) * _MILLIONTH
+
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MILLIONTH: Final = Decimal("0.000001")

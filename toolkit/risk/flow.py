@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from toolkit.orders.events import Decision
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import OrderState
-from toolkit.risk.context import RATE_WINDOW_S, Context
+from toolkit.risk.context import Context, seconds
+from toolkit.risk.limits import RATE_WINDOW_S
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import at_most, no_contract, unreadable
 
@@ -188,4 +188,4 @@ def _age(context: Context, state: OrderState) -> Decimal:
     """Seconds since risk let an order pass."""
     assert context.now is not None
     assert state.accepted_at is not None
-    return Decimal((context.now - state.accepted_at) // timedelta(microseconds=1)) / 1_000_000
+    return seconds(context.now - state.accepted_at)

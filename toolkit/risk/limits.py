@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -219,6 +220,10 @@ LIMITS: Final = (
 DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
 
 
+RATE_WINDOW_S: Final = Decimal(1)
+"""Seconds over which orders are counted for ``max_orders_per_second``."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
     Limits in force.
@@ -227,11 +232,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         numbers: name -> value, those that are not enforced left out.
         names: name -> upper-case entries, empty ones left out.
         forbidden: flags that are false.
+        in_force: which limits these are.
+        look_back: how far back in time any of them looks at orders.
     """
 
     numbers: Mapping[str, Decimal]
     names: Mapping[str, frozenset[str]]
     forbidden: frozenset[str]
+    in_force: frozenset[str]
+    look_back: timedelta
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Limits:
@@ -257,11 +266,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             # The specification's two limits are always in force.
             elif value is not None or limit.name in _ALWAYS:
                 numbers[limit.name] = _number(limit.name, value)
-        return cls(numbers=numbers, names=names, forbidden=frozenset(forbidden))
+        return cls.of(numbers, names, frozenset(forbidden))
 
-    def enforces(self, name: str) -> bool:
-        """Whether a limit is in force."""
-        return name in self.numbers or name in self.names or name in self.forbidden
+    @classmethod
+    def of(
+        cls,
+        numbers: Mapping[str, Decimal],
+        names: Mapping[str, frozenset[str]],
+        forbidden: frozenset[str],
+    ) -> Limits:
+        """Limits by their values."""
+        seconds = max(RATE_WINDOW_S, numbers.get("repeat_window_s", RATE_WINDOW_S))
+        return cls(
+            numbers=numbers,
+            names=names,
+            forbidden=forbidden,
+            in_force=frozenset({*numbers, *names, *forbidden}),
+            look_back=timedelta(seconds=float(seconds)),
+        )
 
     def tightened(self, other: Limits) -> Limits:
         """Both together: of every limit the tighter one."""
@@ -272,7 +294,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         for name, entries in other.names.items():
             mine = names.get(name, entries)
             names[name] = mine | entries if name == "blocked_symbols" else mine & entries
-        return Limits(numbers=numbers, names=names, forbidden=self.forbidden | other.forbidden)
+        return Limits.of(numbers, names, self.forbidden | other.forbidden)
 
     def written(self) -> dict[str, object]:
         """The limits in plain values, each written in one way only."""

@@ -146,10 +146,9 @@ def _unusable(context: Context) -> Decision | None:
 
 
 def _fresh(context: Context, limit: Decimal) -> Decision:
-    quote, now = context.quote, context.now
-    if quote.bid is None or quote.ask is None or quote.at is None or now is None:
+    quote, age = context.quote, context.quote_age
+    if quote.bid is None or quote.ask is None or age is None:
         return _no_quote()
-    age = Decimal(repr((now - quote.at).total_seconds()))
     if quote.delayed:
         age += DELAY_S
     passed = age <= limit

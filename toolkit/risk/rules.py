@@ -73,5 +73,5 @@ def in_force(limits: Limits, *, bound: bool) -> tuple[Check, ...]:
     return tuple(
         rule.check
         for rule in RULES
-        if (bound or not rule.needs_book) and (not rule.limits or any(map(limits.enforces, rule.limits)))
+        if (bound or not rule.needs_book) and (not rule.limits or not limits.in_force.isdisjoint(rule.limits))
     )

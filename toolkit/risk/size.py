@@ -159,15 +159,13 @@ def no_short_sale(order: Order, context: Context) -> Decision:
 
 def _worth(context: Context) -> Worth | Decision:
     """Exposure of everything, the order included, or the denial for what it cannot be measured for."""
-    others = context.others
-    try:
-        if not isinstance(others, Worth):
-            raise others
-        return others.plus(context.own.worth())
-    except MissingPriceError as error:
-        return _no_price(str(error))
-    except MissingRateError as error:
-        return _no_rate(str(error))
+    match context.worth:
+        case MissingPriceError() as error:
+            return _no_price(str(error))
+        case MissingRateError() as error:
+            return _no_rate(str(error))
+        case worth:
+            return worth
 
 
 def _no_price(name: str) -> Decision:
