@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import DEFAULTS
+from toolkit.risk.limits import DEFAULTS, Limits
 from toolkit.risk.order import Order
 from toolkit.risk.rules import Check, in_force
 from toolkit.risk.scopes import ScopedLimits
@@ -57,7 +58,7 @@ class SimpleRiskChecker:
         if book is self._book:
             return
         self._book = book
-        self._checks.clear()
+        self._checks = {}
 
     @property
     def current_exposure(self) -> float:
@@ -82,23 +83,38 @@ class SimpleRiskChecker:
         """The checks that the intent fails, each with a sentence; empty when it may go."""
         return [decision for decision in self.decisions(intent) if not decision.passed]
 
+    def verdict(self, intent: dict[str, Any]) -> tuple[Decision, ...]:
+        """
+        Why the intent may not go, () when it may.
+
+        What ``validate`` refuses without a limit's reason is refused as ``RISK_LIMITS``.
+        """
+        if self.validate(intent):
+            return ()
+        return tuple(self.violations(intent)) or (
+            Decision(code="RISK_LIMITS", message="Risk limits exceeded"),
+        )
+
+    def rules(self, limits: Limits) -> tuple[Check, ...]:
+        """The checks that these limits put in force, with a book or without one."""
+        checks = self._checks.get(id(limits))
+        if checks is None:  # the limits live as long as the checker, so their id names them
+            checks = self._checks[id(limits)] = in_force(limits, bound=self._book is not None)
+        return checks
+
+    def limits_of(self, order: Order, instrument: Instrument | None) -> Limits:
+        """The limits that hold for an order, whatever it calls its contract."""
+        if instrument is None:
+            return self._scoped.of(order.strategy, order.symbol, order.con_id)
+        return self._scoped.of(order.strategy, instrument.symbol, instrument.con_id)
+
     def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
         """The verdict of every check in force, passed or not."""
         order, book = Order.read(intent), self._book
-        if book is None:
-            limits = self._scoped.of(order.strategy, order.symbol, order.con_id)
-            context = Context(limits=limits)
-        else:
-            instrument = book.instrument(intent)
-            symbol, con_id = order.symbol, order.con_id
-            if instrument is not None:  # whatever the intent calls it
-                symbol, con_id = instrument.symbol, instrument.con_id
-            limits = self._scoped.of(order.strategy, symbol, con_id)
-            context = Context.of(order, book, instrument, limits)
-        checks = self._checks.get(id(limits))
-        if checks is None:  # the limits live as long as the checker, so their id names them
-            checks = self._checks[id(limits)] = in_force(limits, bound=book is not None)
-        return [check(order, context) for check in checks]
+        instrument = None if book is None else book.instrument(intent)
+        limits = self.limits_of(order, instrument)
+        context = Context(limits=limits) if book is None else Context.of(order, book, instrument, limits)
+        return [check(order, context) for check in self.rules(limits)]
 
 
 def _fingerprint(scoped: ScopedLimits) -> str:

@@ -8,6 +8,7 @@ as facts come in, so that judging one order does not depend on how many others a
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -86,6 +87,14 @@ class Exposure:
         self._unmeasured: dict[int, MissingPriceError | MissingRateError] = {}
         self._total = NOTHING
         self._touched: set[int] = set()
+
+    def copy(self, prices: Prices) -> Exposure:
+        """The same positions and orders, to go on from apart from this one, valued by ``prices``."""
+        other = Exposure(prices)
+        other.known, other.count = self.known, self.count
+        other._holdings = {con_id: holding.copy() for con_id, holding in self._holdings.items()}
+        other.touch_all()
+        return other
 
     # --- facts
 
@@ -231,6 +240,12 @@ class _Holding:
         price = _price(state)
         if price is not None and (before is None or price != _price(before)):
             heapq.heappush(self._prices, (-price, state.intent_id))
+
+    def copy(self) -> _Holding:
+        """The same, apart from this one."""
+        other = copy.copy(self)
+        other.orders, other._prices = dict(self.orders), list(self._prices)
+        return other
 
     def drop(self, intent_id: str) -> None:
         """Forget an order that can no longer trade."""

@@ -51,8 +51,7 @@ class History:
         today = self._is_today(event.at)
         match event:
             case Accepted():
-                self._orders[event.con_id] += today
-                self._accepted.append(state)
+                self.accept(state)
                 self._quantities[intent.strategy_id].append(intent.quantity)
             case Sent():
                 self._messages += today
@@ -62,6 +61,24 @@ class History:
                 if today:
                     self._executed.add(event.intent_id)
                 self._fills[intent.strategy_id, state.con_id].append(event.at)
+
+    def accept(self, state: OrderState) -> None:
+        """Count one order that risk let pass; what is usual for its strategy stays as it was."""
+        if state.accepted_at is not None:
+            self._orders[state.con_id] += self._is_today(state.accepted_at)
+            self._accepted.append(state)
+
+    def copy(self) -> History:
+        """The same history, to go on from apart from this one."""
+        other = History()
+        other._day, other._messages = self._day, self._messages
+        other._executed, other._orders = set(self._executed), Counter(self._orders)
+        other._accepted = list(self._accepted)
+        for strategy, quantities in self._quantities.items():
+            other._quantities[strategy].extend(quantities)
+        for key, times in self._fills.items():
+            other._fills[key].extend(times)
+        return other
 
     def accepted_since(self, since: datetime) -> Iterator[OrderState]:
         """Orders that risk let pass after ``since`` (UTC), newest first, as they were then."""
