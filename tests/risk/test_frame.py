@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from tests.risk.cases import FAIR
 from tests.risk.desk import Desk, ordered, quote, working
+from toolkit.risk import frame as frame_module
+from toolkit.risk import settle as settle_module
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.frame import check, judge_rows
 from toolkit.risk.overlay import Overlay
@@ -134,9 +137,7 @@ LIMITS = st.fixed_dictionaries(
         "blocked_symbols": st.just(["QQQ"]),
         "allowed_sec_types": st.just(["STK"]),
         "symbols": st.just({"SPY": {"max_order_quantity": 60}}),
-        "strategies": st.just({"carry": {"max_order_notional": 30_000, "repeat_window_s": 5}})
-        if False
-        else st.just({"carry": {"max_order_notional": 30_000}}),
+        "strategies": st.just({"carry": {"max_order_notional": 30_000}}),
     },
 )
 ROWS = st.lists(
@@ -177,9 +178,15 @@ BOOKS = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(limits=LIMITS, rows=ROWS, changes=BOOKS)
+@given(
+    limits=LIMITS,
+    rows=ROWS,
+    changes=BOOKS,
+    block=st.sampled_from([2, 5, frame_module.BLOCK]),
+    rounds=st.sampled_from([1, settle_module.ROUNDS]),
+)
 def test_a_frame_gets_the_answers_of_its_rows_one_by_one(
-    limits: dict[str, Any], rows: list[dict[str, Any]], changes: dict[str, Any]
+    limits: dict[str, Any], rows: list[dict[str, Any]], changes: dict[str, Any], block: int, rounds: int
 ) -> None:
     changes = dict(changes)
     missing = changes.pop("marks_missing", False)
@@ -187,7 +194,9 @@ def test_a_frame_gets_the_answers_of_its_rows_one_by_one(
     if missing:
         del book.marks["SAP"]
     frame = pd.DataFrame(rows)
-    at_once, alone = check(frame, SimpleRiskChecker(limits), book), one_by_one(frame, limits, book)
+    with patch.object(frame_module, "BLOCK", block), patch.object(settle_module, "ROUNDS", rounds):
+        at_once = check(frame, SimpleRiskChecker(limits), book)
+    alone = one_by_one(frame, limits, book)
     assert at_once.approved.tolist() == alone.approved.tolist()
     assert at_once.reason_codes.tolist() == alone.reason_codes.tolist()
     shown = ~alone.reason_codes.str.startswith("SELF_CROSS")

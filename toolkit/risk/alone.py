@@ -29,42 +29,48 @@ def _quantity_is_usual(table: Table) -> Outcome:
             return EXACT_INT
         return min(EXACT_INT, scaled(multiple * usual, table.quantity_decimals))
 
-    usual = table.floats(lambda k: float(k.context.usual_quantity or 1))
+    usual = table.floats("usual", lambda k: float(k.context.usual_quantity or 1))
     observed = table.quantity / 10.0**table.quantity_decimals / usual
-    return Outcome(table.quantity > table.by_kind(most), observed, table.shown("fat_finger_multiple"))
+    return Outcome(table.quantity > table.by_kind("most", most), observed, "fat_finger_multiple")
 
 
 def _collar(table: Table) -> Outcome:
-    touch = np.where(table.sign > 0, table.ask, table.bid)
-    stops = table.flags(lambda k: k.order.order_type in NEEDS_STOP) & table.has_stop
-    beyond_touch = (table.stop - touch) * table.sign > 0
-    reference = np.where(stops & beyond_touch, table.stop, touch)
+    touch = table.touch()
+    stops = table.flags("stops", _needs_stop) & table.has_stop
+    reference = np.where(stops & ((table.stop - touch) * table.sign > 0), table.stop, touch)
     limits = [kind.limits.numbers.get("price_collar_bps", Decimal(0)) for kind in table.kinds]
     decimals = decimals_of(limits)
-    limit = np.array([whole(each, decimals) for each in limits], np.int64)[table.kind]
+    limit = table.by_kind(
+        "collar", lambda k: whole(k.limits.numbers.get("price_collar_bps", Decimal(0)), decimals)
+    )
     guard(int(np.abs(table.limit).max(initial=0)) * BPS * 10**decimals * 2)
     guard(int(limit.max(initial=0)) * int(reference.max(initial=0)))
     moved = (table.limit - reference) * table.sign * BPS
-    failed = (moved * 10**decimals > limit * reference) & table.flags(
-        lambda k: k.order.order_type in NEEDS_LIMIT
-    )
+    failed = (moved * 10**decimals > limit * reference) & table.flags("limits", _needs_limit)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Outcome(failed, moved / reference, table.shown("price_collar_bps"))
+        return Outcome(failed, moved / reference, "price_collar_bps")
 
 
 def _stop_side(table: Table) -> Outcome:
-    touch = np.where(table.sign > 0, table.ask, table.bid)
-    failed = ((table.stop - touch) * table.sign < 0) & table.flags(lambda k: k.order.order_type in NEEDS_STOP)
-    unit = 10.0**table.price_decimals
-    return Outcome(failed, table.stop / unit, touch / unit)
+    touch = table.touch()
+    failed = ((table.stop - touch) * table.sign < 0) & table.flags("stops", _needs_stop)
+    return Outcome(failed, table.stop, touch, 10.0**table.price_decimals)
 
 
 def _notional(table: Table) -> Outcome:
-    touch = np.where(table.sign > 0, table.ask, table.bid)
-    touch = np.where(touch > 0, touch, table.mark)
+    touch = table.touch()
+    touch = np.where(touch > 0, touch, table.marks[table.contract])
     price = np.maximum(table.dearest, touch)
     price = np.where((table.sign > 0) & table.has_limit, table.limit, price)
     return table.at_most(table.quantity * price * table.factor, "max_order_notional", table.money_decimals)
+
+
+def _needs_stop(kind: Kind) -> bool:
+    return kind.order.order_type in NEEDS_STOP
+
+
+def _needs_limit(kind: Kind) -> bool:
+    return kind.order.order_type in NEEDS_LIMIT
 
 
 ALONE: Final[dict[Check, Callable[[Table], Outcome]]] = {

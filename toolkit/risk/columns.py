@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +19,8 @@ DECIMALS: Final = 8
 EXACT_FLOAT: Final = 2.0**53
 """Above it floats skip whole numbers."""
 EXACT_INT: Final = 2**62
+SAMPLE: Final = 1000
+"""Rows that show quickly how many decimals a column does not get along with."""
 
 
 class InexactError(Exception):
@@ -104,16 +106,31 @@ def flags(frame: pd.DataFrame, name: str) -> Bools:
     return np.fromiter((value is True for value in column), bool, len(frame))
 
 
-def combined(*codes: tuple[Ints, int]) -> tuple[Ints, Ints]:
-    """Several columns of codes as one: (code of each row, first row of each code)."""
-    total = np.zeros(len(codes[0][0]), np.int64)
+def recoded(values: Ints) -> tuple[Ints, int]:
+    """Whole numbers as codes from 0 in the order in which they appear, and how many there are."""
+    codes, found = pd.factorize(values)
+    return codes.astype(np.int64, copy=False), len(found)
+
+
+def joined(columns: Iterable[tuple[Ints, int]]) -> tuple[Ints, int]:
+    """Several columns of codes, each with how many it has, as one such column."""
+    total: Ints | None = None
     size = 1
-    for column, count in codes:
-        size *= count
-        guard(size)
-        total = total * count + column
-    _, first, inverse = np.unique(total, return_index=True, return_inverse=True)
-    return inverse, first
+    for codes, count in columns:
+        if total is None:
+            total, size = codes, count
+        elif count > 1:
+            if size * count > EXACT_INT:
+                total, size = recoded(total)
+                guard(size * count)
+            total, size = total * count + codes, size * count
+    assert total is not None
+    return recoded(total)
+
+
+def firsts(codes: Ints) -> Ints:
+    """The first row of each code of ``recoded`` or ``joined``."""
+    return np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
 
 
 def row(frame: pd.DataFrame, number: int) -> Mapping[str, Any]:
@@ -124,14 +141,21 @@ def row(frame: pd.DataFrame, number: int) -> Mapping[str, Any]:
 
 def _of_floats(values: NDArray[np.float64]) -> Numbers:
     known = np.isfinite(values) & (np.abs(values) <= float(LARGEST))
-    good = np.where(known, values, 0.0)
+    good = values if known.all() else np.where(known, values, 0.0)
+    largest = float(np.abs(good).max(initial=0.0))
     for decimals in range(DECIMALS + 1):
-        units = np.rint(good * 10.0**decimals)
-        if float(np.abs(units).max(initial=0.0)) > EXACT_FLOAT:
+        if largest * 10.0**decimals > EXACT_FLOAT:
             break
+        if not _exact_at(good[:SAMPLE], decimals):
+            continue
+        units = np.rint(good * 10.0**decimals)
         if bool((units / 10.0**decimals == good).all()):
             return Numbers(units.astype(np.int64), decimals, known)
     raise InexactError
+
+
+def _exact_at(values: NDArray[np.float64], decimals: int) -> bool:
+    return bool((np.rint(values * 10.0**decimals) / 10.0**decimals == values).all())
 
 
 def _of_objects(values: list[Any]) -> Numbers:

@@ -10,7 +10,7 @@ slower and nothing else.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,25 +18,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.orders.events import Decision
-from toolkit.risk import form, kinds
+from toolkit.risk import flow, kinds
+from toolkit.risk.ahead import Ahead, Base
 from toolkit.risk.alone import ALONE
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.columns import Bools, InexactError, row
+from toolkit.risk.denials import Denials, open_questions
+from toolkit.risk.encounters import economics
 from toolkit.risk.exposure import Book
 from toolkit.risk.order import Order
 from toolkit.risk.overlay import Overlay
-from toolkit.risk.rules import RULES, Check
+from toolkit.risk.rules import Check
+from toolkit.risk.settle import settle
 from toolkit.risk.tables import Outcome, Table
 from toolkit.risk.together import TOGETHER
 
-OWN_NUMBER: Final[dict[Check, str]] = {
-    form.quantity_above_zero: "quantity",
-    form.limit_price_given: "limit",
-    form.stop_price_given: "stop",
-}
-"""Rules that show a row's own number, and which one."""
-ROUNDS: Final = 64
-"""Rounds in which what is surely approved and what is surely not must meet."""
+BLOCK: Final = 1 << 16
+"""Rows that are worked on at a time: few enough for a processor's cache."""
 
 
 def check(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Book) -> pd.DataFrame:
@@ -98,125 +96,58 @@ def _figure(denials: Sequence[Decision], name: str) -> float:
 def _judge_columns(frame: pd.DataFrame, checker: SimpleRiskChecker, overlay: Overlay) -> Verdict:
     """The same on whole columns; InexactError where that is not possible."""
     columns = kinds.read(frame, checker, overlay)
-    table, found = Table(columns, overlay), _Verdicts(columns)
-    open_rows = {rule.check: _rows(columns, rule.check) for rule in RULES}
-    alone = {check: _only(judge(table), open_rows[check]) for check, judge in ALONE.items()}
-    stage_one = np.ones(len(frame), bool)
-    for rule in RULES:
-        stage_one &= ~found.by_words(rule.check)
-    for outcome in alone.values():
-        stage_one &= ~outcome.failed
-
-    asked = [check for check in TOGETHER if open_rows[check].any()]
-
-    def passing(approved: Bools) -> Bools:
-        passes = stage_one.copy()
-        for check in asked:
-            passes &= ~(TOGETHER[check](table, approved).failed & open_rows[check])
-        return passes
-
-    approved = _settle(stage_one, passing)
-    for rule in RULES:
-        if rule.check in asked:
-            found.add(rule.check, _only(TOGETHER[rule.check](table, approved), open_rows[rule.check]))
-        else:
-            found.add(rule.check, alone.get(rule.check))
-    return approved, found.codes(), found.observed, found.limit
+    table, denials = Table(columns, overlay), Denials(columns)
+    questions = _Questions(columns)
+    if flow.no_repeat in questions.together:
+        table.economics = economics(table)
+    approved, base = np.zeros(len(frame), bool), Base.of(table)
+    for start in range(0, len(frame), BLOCK):
+        rows = slice(start, start + BLOCK)
+        block = table.take(rows)
+        alone = questions.alone_outcomes(block)
+        possible = denials.rules[rows] == 0
+        for outcome in alone.values():
+            possible &= ~outcome.failed
+        approved[rows], after = settle(block, base, possible, questions.passing)
+        denials.take(rows, {**alone, **questions.outcomes(Ahead(block, base, approved[rows]))})
+        base = after
+    return approved, denials.codes(), denials.observed, denials.limit
 
 
-def _settle(possible: Bools, passing: Callable[[Bools], Bools]) -> Bools:
-    """
-    Which rows are approved one after the other.
-
-    More rows before one only ever speak against it. So the rows that pass although all possible ones
-    count are surely approved, those that fail although only the sure ones count are surely not, and
-    each round has fewer in between.
-    """
-    for _ in range(ROUNDS):
-        surely = passing(possible)
-        still_possible = passing(surely)
-        if bool((surely == still_possible).all()):
-            return surely
-        possible = still_possible
-    raise InexactError
-
-
-class _Verdicts:
-    """Codes and figures of every row, rule by rule."""
+class _Questions:
+    """The rules whose verdicts the numbers of some kinds of row decide."""
 
     def __init__(self, columns: kinds.Columns) -> None:
-        rows = len(columns.kind)
-        self._columns = columns
-        self._names = [""]
-        self._codes: list[NDArray[np.int16]] = []
-        self._denied = np.zeros(rows, bool)
-        self.observed, self.limit = np.full(rows, np.nan), np.full(rows, np.nan)
+        asked = {check: open_questions(columns, check) for check in kinds.BY_NUMBERS}
+        self._open = {check: each for check, each in asked.items() if each.any()}
+        self.alone = [check for check in ALONE if check in self._open]
+        self.together = [check for check in TOGETHER if check in self._open]
+        self._last: tuple[Ahead, dict[Check, Outcome]] | None = None
 
-    def by_words(self, check: Check) -> Bools:
-        """Where a rule denies a row whatever its numbers are."""
-        return np.array([self._denial(kind, check) is not None for kind in self._columns.kinds], bool)[
-            self._columns.kind
-        ]
+    def alone_outcomes(self, table: Table) -> dict[Check, Outcome]:
+        """What each rule says that looks at a row alone."""
+        return {check: self._only(check, ALONE[check](table), table) for check in self.alone}
 
-    def add(self, check: Check, outcome: Outcome | None) -> None:
-        """Take the next rule's verdicts: those that words decide, and those of ``outcome``."""
-        kind = self._columns.kind
-        denials = [self._denial(each, check) for each in self._columns.kinds]
-        codes = np.array([0 if each is None else self._code(each.code) for each in denials], np.int16)[kind]
-        observed, limit = (
-            np.array([_figure([] if each is None else [each], name) for each in denials])[kind]
-            for name in ("observed", "limit")
-        )
-        own = OWN_NUMBER.get(check)
-        if own is not None:  # the figure observed is the row's own
-            number = getattr(self._columns, own)
-            observed = np.where(np.isnan(observed), np.nan, number.values / 10.0**number.decimals)
-        if outcome is not None:
-            codes = np.where(outcome.failed, np.int16(self._code(kinds.BY_NUMBERS[check])), codes)
-            observed = np.where(outcome.failed, outcome.observed, observed)
-            limit = np.where(outcome.failed, outcome.limit, limit)
-        denied = codes > 0
-        if not denied.any():
-            return
-        first = denied & ~self._denied
-        self.observed[first], self.limit[first] = observed[first], limit[first]
-        self._denied |= denied
-        self._codes.append(codes)
+    def outcomes(self, ahead: Ahead) -> dict[Check, Outcome]:
+        """What each rule says that looks at the rows before."""
+        if self._last is not None:  # settling ends with the very question that is asked next
+            last, found = self._last
+            if (
+                last.table is ahead.table
+                and last.base is ahead.base
+                and np.array_equal(last.approved, ahead.approved)
+            ):
+                return found
+        found = {check: self._only(check, TOGETHER[check](ahead), ahead.table) for check in self.together}
+        self._last = ahead, found
+        return found
 
-    def codes(self) -> NDArray[np.object_]:
-        """The codes of each row, comma separated, each once."""
-        shown = np.full(len(self._denied), "", object)
-        rows = np.flatnonzero(self._denied)
-        if len(rows) == 0:
-            return shown
-        key = np.zeros(len(rows), np.int64)
-        for codes in self._codes:
-            paired = key * (len(self._names) + 1) + codes[rows]
-            key = np.unique(paired, return_inverse=True)[1]
-        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-        texts = [
-            ",".join(dict.fromkeys(self._names[codes[rows[n]]] for codes in self._codes if codes[rows[n]]))
-            for n in first
-        ]
-        shown[rows] = np.array(texts, object)[inverse]
-        return shown
+    def passing(self, ahead: Ahead) -> Bools:
+        """Which rows pass all of them."""
+        passes = np.ones(len(ahead.table), bool)
+        for outcome in self.outcomes(ahead).values():
+            passes &= ~outcome.failed
+        return passes
 
-    def _denial(self, kind: kinds.Kind, check: Check) -> Decision | None:
-        decision = kind.verdicts.get(check)
-        if decision is None or decision.passed or kind.open_question(check):
-            return None
-        return decision
-
-    def _code(self, name: str) -> int:
-        if name not in self._names:
-            self._names.append(name)
-        return self._names.index(name)
-
-
-def _rows(columns: kinds.Columns, check: Check) -> Bools:
-    """Rows on which a rule's verdict is open until their numbers are looked at."""
-    return np.array([kind.open_question(check) for kind in columns.kinds], bool)[columns.kind]
-
-
-def _only(outcome: Outcome, rows: Bools) -> Outcome:
-    return outcome._replace(failed=outcome.failed & rows)
+    def _only(self, check: Check, outcome: Outcome, table: Table) -> Outcome:
+        return outcome._replace(failed=outcome.failed & self._open[check][table.kind])

@@ -13,7 +13,7 @@ from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
 from toolkit.risk import flow, form, prices, size
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.columns import Ints, Numbers, combined, flags, numbers, row, words
+from toolkit.risk.columns import Ints, Numbers, firsts, flags, joined, numbers, row, words
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
@@ -116,13 +116,9 @@ def read(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Overlay) -> Colu
     codes += [(flags(frame, name).astype(np.int64), 2) for name in ("outside_rth", "allow_repeat")]
     for each in (quantity, limit, stop):
         codes.append((each.known.astype(np.int64) + (each.known & (each.values > 0)), 3))
-    while len(codes) > 1:  # in pairs, so that the product of their sizes stays small
-        (one, _), (two, _), *codes = codes
-        pair, first = combined((one, int(one.max(initial=0)) + 1), (two, int(two.max(initial=0)) + 1))
-        codes = [(pair, len(first)), *codes]
-    kind = codes[0][0]
-    _, first = np.unique(kind, return_index=True)
-    return Columns(kind, [_judge(frame, int(n), checker, book) for n in first], quantity, limit, stop)
+    kind, _ = joined(codes)
+    rows = [_judge(frame, int(n), checker, book) for n in firsts(kind)]
+    return Columns(kind, rows, quantity, limit, stop)
 
 
 def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: Overlay) -> Kind:

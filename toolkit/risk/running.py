@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from toolkit.risk.columns import Ints, guard
+
+SMALL: Final = np.iinfo(np.int16).max
 
 
 class Grouping:
@@ -16,6 +20,8 @@ class Grouping:
     """
 
     def __init__(self, groups: Ints) -> None:
+        if int(groups.max(initial=0)) <= SMALL:
+            groups = groups.astype(np.int16)  # which numpy sorts by radix, not by comparison
         self._order = np.argsort(groups, kind="stable")
         sorted_groups = groups[self._order]
         changes = np.ones(len(groups), bool)

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.orders.intent import ORDER_TYPES
 from toolkit.risk.columns import EXACT_INT, Bools, InexactError, Ints, guard, scaled
 from toolkit.risk.kinds import Columns, Kind
-from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError
+from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.overlay import Overlay
 from toolkit.risk.running import Grouping
 
 Floats = NDArray[np.float64]
+PER_ROW: Final = (
+    "kind",
+    "quantity",
+    "limit",
+    "stop",
+    "has_limit",
+    "has_stop",
+    "contract",
+    "sign",
+    "economics",
+)
+"""Arrays of a table with one entry per row."""
 
 
 class Outcome(NamedTuple):
-    """Where a rule fails, what it observed, and the limit that it held that against, one per row."""
+    """
+    One rule on every row.
+
+    Attributes:
+        failed: where it fails.
+        observed: what it observed, in units of ``1 / scale``.
+        limit: what it held that against: a limit's name, or a figure per row in the same units.
+    """
 
     failed: Bools
-    observed: Floats
-    limit: Floats
+    observed: Ints | Floats
+    limit: str | Ints | Floats
+    scale: float = 1.0
 
 
 class Table:
@@ -41,19 +64,18 @@ class Table:
     def __init__(self, columns: Columns, book: Overlay) -> None:
         self.kind = columns.kind
         self.book = book
-        self._accounts: dict[str, int] = {}
         self.kinds = kinds = columns.kinds
+        self._vectors: dict[Any, NDArray[Any]] = {}
         found = {k.instrument.con_id: k.instrument for k in kinds if k.instrument is not None}
         self.ids = list(found)
         lines = [book.exposure.line(con_id, instrument) for con_id, instrument in found.items()]
-        if any(line.mark is None or line.rate is None for line in lines):
+        marks = [line.mark for line in lines]
+        if any(mark is None or mark < 0 for mark in marks) or any(line.rate is None for line in lines):
             raise InexactError  # an approved limit order may give such a contract a price
         quotes = [book.quote(con_id) for con_id in self.ids]
+        bids, asks = ([getattr(quote, side) for quote in quotes] for side in ("bid", "ask"))
         factors = [line.multiplier * (line.rate or 0) for line in lines]
-        marks = [line.mark or Decimal(0) for line in lines]
-        bids = [quote.bid or Decimal(0) for quote in quotes]
-        asks = [quote.ask or Decimal(0) for quote in quotes]
-        highest = [line.highest or Decimal(0) for line in lines]
+        highest = [line.highest for line in lines]
         held = [number for line in lines for number in (line.position, line.buys, line.sells)]
         self.quantity_decimals = max(columns.quantity.decimals, decimals_of(held))
         written = [
@@ -62,7 +84,6 @@ class Table:
             for state in book.exposure.orders(con_id)
             if state.intent is not None
             for price in (state.intent.limit_price, state.intent.stop_price)
-            if price is not None
         ]
         self.price_decimals = max(
             columns.limit.decimals,
@@ -75,40 +96,85 @@ class Table:
         self.limit = columns.limit.at(self.price_decimals)
         self.stop = columns.stop.at(self.price_decimals)
         self.has_limit, self.has_stop = columns.limit.known, columns.stop.known
-        self.sign = self.by_kind(lambda k: k.order.sign)
+        self.places = {con_id: place for place, con_id in enumerate(self.ids)}
         self.contract = self.by_kind(
-            lambda k: -1 if k.instrument is None else self.ids.index(k.instrument.con_id)
+            "contract",
+            lambda k: len(self.ids) if k.instrument is None else self.places[k.instrument.con_id],
         )
-        # Rows without a contract point at the last one: no open question asks about them.
-        self.mark = self._of_contract(marks, self.price_decimals)
-        self.bid = self._of_contract(bids, self.price_decimals)
-        self.ask = self._of_contract(asks, self.price_decimals)
-        self.highest = self._of_contract(highest, self.price_decimals)
-        self.factor = self._of_contract(factors, decimals_of(factors))
-        self.position = self._of_contract([line.position for line in lines], self.quantity_decimals)
-        self.buys = self._of_contract([line.buys for line in lines], self.quantity_decimals)
-        self.sells = self._of_contract([line.sells for line in lines], self.quantity_decimals)
-        own = np.maximum(np.where(self.has_limit, self.limit, 0), np.where(self.has_stop, self.stop, 0))
-        self.dearest = np.maximum(own, 0)
+        """place in ``ids``; one beyond them when it is not known"""
+        self.sign = self.by_kind("sign", lambda k: k.order.sign)
+        self.economics = self.kind
+        """rows with the same code are the same order; the kind alone until somebody asks"""
+        self.marks, self.bids, self.asks, self.highest = (
+            _per_contract(values, self.price_decimals) for values in (marks, bids, asks, highest)
+        )
+        self.factors = _per_contract(factors, decimals_of(factors))
+        self.position, self.open_buys, self.open_sells = (
+            _per_contract([getattr(line, name) for line in lines], self.quantity_decimals)
+            for name in ("position", "buys", "sells")
+        )
         try:
             total = book.exposure.total()
         except (MissingPriceError, MissingRateError):
             total = NOTHING  # then nothing that adds up is an open question
-        self.total = [whole(amount, self.money_decimals) for amount in total]
+        self.total = Worth(*(whole(amount, self.money_decimals) for amount in total))  # type: ignore[arg-type]
+        accounts = sorted({kind.order.account or book.account for kind in kinds})
+        self.accounts = {account: code for code, account in enumerate(accounts)}
         self._guard_money()
-        self.groups = Grouping(self.contract + 1)
 
-    def by_kind(self, value: Callable[[Kind], int]) -> Ints:
-        """A whole number that all rows of a kind share."""
-        return np.array([value(kind) for kind in self.kinds], np.int64)[self.kind]
+    def take(self, rows: slice | Ints) -> Self:
+        """These rows of the table, in their order."""
+        part = copy.copy(self)
+        for name in ("groups", "dearest", "types", "account", "factor"):
+            part.__dict__.pop(name, None)
+        for name in PER_ROW:
+            setattr(part, name, getattr(self, name)[rows])
+        return part
 
-    def flags(self, value: Callable[[Kind], bool]) -> Bools:
-        """A truth value that all rows of a kind share."""
-        return np.array([value(kind) for kind in self.kinds], bool)[self.kind]
+    def __len__(self) -> int:
+        return len(self.kind)
 
-    def floats(self, value: Callable[[Kind], float]) -> Floats:
-        """A number that all rows of a kind share."""
-        return np.array([value(kind) for kind in self.kinds], np.float64)[self.kind]
+    @cached_property
+    def groups(self) -> Grouping:
+        """The rows by contract."""
+        return Grouping(self.contract)
+
+    @cached_property
+    def dearest(self) -> Ints:
+        """The highest price that a row names; 0 without one."""
+        own = np.maximum(np.where(self.has_limit, self.limit, 0), np.where(self.has_stop, self.stop, 0))
+        return np.maximum(own, 0)
+
+    @cached_property
+    def types(self) -> Ints:
+        """The order type of each row as a code."""
+        return self.by_kind("types", lambda kind: type_code(kind.order.order_type))
+
+    @cached_property
+    def account(self) -> Ints:
+        """The account of each row as a code."""
+        return self.by_kind("account", lambda k: self.accounts[k.order.account or self.book.account])
+
+    @cached_property
+    def factor(self) -> Ints:
+        """Account currency per price unit of each row's contract."""
+        return self.factors[self.contract]
+
+    def touch(self) -> Ints:
+        """The side of the quote that each row would meet."""
+        return np.where(self.sign > 0, self.asks[self.contract], self.bids[self.contract])
+
+    def by_kind(self, what: str, value: Callable[[Kind], int]) -> Ints:
+        """A whole number that all rows of a kind share; ``what`` names it."""
+        return self._vector(what, value, np.int64)[self.kind]
+
+    def flags(self, what: str, value: Callable[[Kind], bool]) -> Bools:
+        """A truth value that all rows of a kind share; ``what`` names it."""
+        return self._vector(what, value, np.bool_)[self.kind]
+
+    def floats(self, what: str, value: Callable[[Kind], float]) -> Floats:
+        """A number that all rows of a kind share; ``what`` names it."""
+        return self._vector(what, value, np.float64)[self.kind]
 
     def limits(self, name: str, decimals: int) -> Ints:
         """A limit in units of ``10 ** -decimals``, rounded down; as large as can be where there is none."""
@@ -117,46 +183,39 @@ class Table:
             value = kind.limits.numbers.get(name)
             return EXACT_INT if value is None else min(EXACT_INT, scaled(value, decimals))
 
-        return self.by_kind(limit)
-
-    def shown(self, name: str) -> Floats:
-        """A limit as it is shown; NaN where it is not in force."""
-        return self.floats(lambda kind: float(kind.limits.numbers.get(name, Decimal("NaN"))))
+        return self.by_kind(f"{name} at {decimals}", limit)
 
     def at_most(self, observed: Ints, name: str, decimals: int) -> Outcome:
         """Fails where ``observed``, in units of ``10 ** -decimals``, is above a limit."""
-        return Outcome(observed > self.limits(name, decimals), observed / 10.0**decimals, self.shown(name))
+        return Outcome(observed > self.limits(name, decimals), observed, name, 10.0**decimals)
 
-    def account(self) -> Ints:
-        """The account of each row as a code."""
-        return self.by_kind(lambda kind: self.account_code(kind.order.account))
-
-    def account_code(self, account: str) -> int:
-        """The code of an account, "" being the one that is traded."""
-        return self._accounts.setdefault(account or self.book.account, len(self._accounts))
-
-    def _of_contract(self, values: Sequence[Decimal], decimals: int) -> Ints:
-        found = [whole(value, decimals) for value in values] or [0]
-        return np.array(found, np.int64)[self.contract]
+    def _vector(self, what: str, value: Callable[[Kind], Any], dtype: Any) -> NDArray[Any]:
+        found = self._vectors.get(what)
+        if found is None:
+            found = self._vectors[what] = np.array([value(kind) for kind in self.kinds], dtype)
+        return found
 
     def _guard_money(self) -> None:
         """Stop when adding up every row at the dearest price could overflow."""
-        quantity = sum(
-            map(int, (np.abs(each).max(initial=0) for each in (self.position, self.buys, self.sells)))
-        )
+        held = (self.position, self.open_buys, self.open_sells)
+        quantity = sum(int(np.abs(each).max()) for each in held)
         quantity += int(np.abs(self.quantity).astype(np.float64).sum())
-        dearest = max(
-            int(np.abs(each).max(initial=0))
-            for each in (self.mark, self.bid, self.ask, self.highest, self.dearest)
-        )
-        contracts = len(self.ids) or 1
+        prices = (self.marks, self.bids, self.asks, self.highest, self.dearest)
+        dearest = max(int(np.abs(each).max(initial=0)) for each in prices)
         largest = max(map(abs, self.total), default=0)
-        guard(largest + 4 * quantity * dearest * int(self.factor.max(initial=0)) * min(contracts, 2))
+        contracts = len(self.ids) or 1
+        guard(int(largest) + 4 * quantity * dearest * int(self.factors.max()) * min(contracts, 2))
 
 
-def decimals_of(values: Sequence[Decimal]) -> int:
+def type_code(word: str) -> int:
+    """An order type as a number; all that are not known share one."""
+    return ORDER_TYPES.index(word) if word in ORDER_TYPES else len(ORDER_TYPES)
+
+
+def decimals_of(values: Sequence[Decimal | None]) -> int:
     """Digits after the point that all these numbers need."""
-    return max((max(0, -int(value.normalize().as_tuple().exponent)) for value in values), default=0)
+    known = (value for value in values if value is not None)
+    return max((max(0, -int(value.normalize().as_tuple().exponent)) for value in known), default=0)
 
 
 def whole(value: Decimal, decimals: int) -> int:
@@ -172,3 +231,8 @@ def whole(value: Decimal, decimals: int) -> int:
         raise InexactError
     guard(found)
     return found
+
+
+def _per_contract(values: Sequence[Decimal | None], decimals: int) -> Ints:
+    """One number per contract; the last one is for rows whose contract is not known."""
+    return np.array([*(whole(value or Decimal(0), decimals) for value in values), 0], np.int64)
