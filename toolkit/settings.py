@@ -67,9 +67,16 @@ class Settings(BaseSettings):
     max_spread_bps: Amount | None = None
     max_orders_per_second: Amount | None = None
     repeat_window_s: Amount | None = None
+    max_orders_per_day: Amount | None = None
+    max_fills_per_minute: Amount | None = None
+    max_order_efficiency_ratio: Amount | None = None
+    fat_finger_multiple: Amount | None = None
+    max_move_bps: Amount | None = None
+    min_days_to_expiry: Amount | None = None
     max_open_orders: Amount | None = None
     max_open_orders_per_side: Amount | None = Decimal(20)
     allow_short: bool = True
+    allow_closed_market: bool = True
     allow_self_cross: bool = True
     blocked_symbols: str = ""
     allowed_symbols: str = ""
@@ -201,9 +208,16 @@ _LIMITS = (
     "max_spread_bps",
     "max_orders_per_second",
     "repeat_window_s",
+    "max_orders_per_day",
+    "max_fills_per_minute",
+    "max_order_efficiency_ratio",
+    "fat_finger_multiple",
+    "max_move_bps",
+    "min_days_to_expiry",
     "max_open_orders",
     "max_open_orders_per_side",
     "allow_short",
+    "allow_closed_market",
     "allow_self_cross",
     "blocked_symbols",
     "allowed_symbols",
@@ -221,11 +235,16 @@ _PREFIXES = (
     "MAX_NET_",
     "MAX_POSITION",
     "MAX_OPEN_ORDER",
+    "MAX_FILLS_",
+    "MAX_MOVE_",
+    "MIN_DAYS_",
+    "FAT_FINGER_",
     "MAX_QUOTE_",
     "MAX_SPREAD_",
     "PRICE_COLLAR",
     "ALLOW_SHORT",
     "ALLOW_SELF_",
+    "ALLOW_CLOSED_",
     "ALLOWED_SYMBOL",
     "ALLOWED_SEC_",
     "BLOCKED_SYMBOL",

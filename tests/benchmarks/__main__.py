@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import gateway
+from tests.benchmarks import gateway, risk, risk_frame
 from tests.benchmarks.measure import report
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, under a minute")
-    report(gateway.run(quick=parser.parse_args().quick))
+    quick = parser.parse_args().quick
+    report([*gateway.run(quick=quick), *risk.run(quick=quick), *risk_frame.run(quick=quick)])
 
 
 if __name__ == "__main__":

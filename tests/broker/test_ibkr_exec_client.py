@@ -279,7 +279,7 @@ def test_a_sale_of_more_than_the_broker_says_we_hold_is_denied_where_short_sales
     async def work(client: IBKRExecClient) -> list[str]:
         await client.place_order(builders.market_intent(intent_id="buy", quantity=10))
         await settled(client, "buy")
-        await until(lambda: sum((client.market.positions() or {}).values()) == 10)
+        await until(lambda: sum(held.quantity for held in client.market.held()) == 10)
         codes = []
         for quantity in (11, 10):
             name = f"sell-{quantity}"

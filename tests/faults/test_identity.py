@@ -28,7 +28,7 @@ def gateway(home: Path) -> Iterator[PaperGateway]:
 
 def held(client: IBKRExecClient) -> Decimal:
     """Our position in SPY as the broker told it."""
-    return sum((client.market.positions() or {}).values(), Decimal(0))
+    return sum((held.quantity for held in client.market.held()), Decimal(0))
 
 
 async def filled(client: IBKRExecClient, intent_id: str = builders.INTENT_ID, **changes: Any) -> None:

@@ -178,12 +178,15 @@ def test_an_order_whose_fill_was_busted_works_again_and_is_listed_again():
     assert [state.remaining_quantity for state in ledger.working()] == [60]
 
 
-def test_accepted_orders_are_remembered_newest_first_whatever_became_of_them_also_after_a_restart():
-    facts = [*placed("first", 1), cancelled(intent_id="first"), *placed("second", 2)]
-    ledger, journal = ledger_with(*facts, received("denied"), denied(intent_id="denied"))
-    for known in (ledger, OrderLedger(journal)):
-        assert [state.intent_id for state in known.accepted_since(at(0))] == ["second", "first"]
-        assert list(known.accepted_since(at(0.001))) == []
+def test_a_watcher_hears_every_fact_those_of_the_journal_first():
+    facts = [*placed("first", 1), cancelled(intent_id="first")]
+    ledger, journal = ledger_with(*facts)
+    heard: list[tuple[str, OrderStatus]] = []
+    again = OrderLedger(journal, [lambda fact, state: heard.append((type(fact).__name__, state.status))])
+    assert [name for name, _ in heard] == [type(fact).__name__ for fact in facts]
+    assert heard[-1][1] == again.get("first").status == ledger.get("first").status == OrderStatus.CANCELLED
+    again.record(received("second"))
+    assert heard[-1] == ("Received", OrderStatus.PENDING_SUBMIT)
 
 
 def test_a_snapshot_does_not_change_under_its_reader():

@@ -70,6 +70,11 @@ INSIDE = {
     ),
     "a limit needs no quote": Case({"max_order_notional": 45_000}, limit(450), Desk(marks={})),
     "net exposure at the band": Case(NET, market(), Desk()),
+    "another currency at its rate": Case(
+        {"max_order_notional": 11_000},
+        market(symbol="SAP"),
+        Desk(marks={"SAP": 100.0}, rates={"EUR": "1.1"}),
+    ),
     "a short position offsets a purchase": Case(
         {"max_net_exposure": 5_000}, market(quantity=60), Desk(held={"SPY": -50})
     ),
@@ -197,6 +202,18 @@ OUTSIDE = {
         market(symbol="ES", quantity=1),
         Desk(marks={"ES": 5000.0}),
         ("MAX_ORDER_NOTIONAL",),
+    ),
+    "another currency a cent beyond at its rate": Case(
+        {"max_order_notional": "10999.99"},
+        market(symbol="SAP"),
+        Desk(marks={"SAP": 100.0}, rates={"EUR": "1.1"}),
+        ("MAX_ORDER_NOTIONAL",),
+    ),
+    "exposure in another currency at its rate": Case(
+        {"max_gross_exposure": "10999.99"},
+        market(symbol="SAP"),
+        Desk(marks={"SAP": 100.0}, rates={"EUR": "1.1"}),
+        ("MAX_GROSS_EXPOSURE",),
     ),
     "no price for the notional": Case(NOTIONAL, market(), Desk(marks={}), ("NO_PRICE", "NO_PRICE")),
     "no rate for the notional": Case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +11,11 @@ from typing import Any
 from tests import builders
 from toolkit.orders.apply import apply
 from toolkit.orders.contract import Instrument, Quote
-from toolkit.orders.events import Accepted
+from toolkit.orders.events import Accepted, AnyEvent, Sent
+from toolkit.orders.ledger import fold
 from toolkit.orders.state import OrderState
+from toolkit.risk.exposure import Exposure
+from toolkit.risk.history import History
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
@@ -35,32 +38,41 @@ class Desk:
     open_orders: list[OrderState] = field(default_factory=list)
     currency: str = "USD"
     account: str = "DU1"
+    rates: dict[str, str] = field(default_factory=dict)
+    facts: list[AnyEvent] = field(default_factory=list)
+    """what the journal holds from earlier"""
+    described: dict[str, Instrument] = field(default_factory=dict)
+    """contracts of which the broker told more than the constants here"""
 
     def now(self) -> datetime:
         return builders.at(self.seconds)
 
-    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
-        accepted = [state for state in (*self.open_orders, *self.earlier) if state.accepted_at is not None]
-        return sorted(
-            (state for state in accepted if state.accepted_at > since),  # type: ignore[operator]
-            key=lambda state: state.accepted_at,  # type: ignore[arg-type, return-value]
-            reverse=True,
-        )
+    @property
+    def history(self) -> History:
+        found, states = History(), dict[str, OrderState]()
+        for fact in self.facts:
+            states[fact.intent_id], _ = fold(states.get(fact.intent_id), fact)
+            found.observe(fact, states[fact.intent_id])
+        for state in sorted((*self.open_orders, *self.earlier), key=_accepted_at):
+            found.observe(Accepted(intent_id=state.intent_id, at=_accepted_at(state)), state)
+        return found
 
-    def positions(self) -> Mapping[int, Decimal] | None:
-        if self.held is None:
-            return None
-        return {BY_SYMBOL[symbol].con_id: Decimal(quantity) for symbol, quantity in self.held.items()}
-
-    def working(self) -> Iterable[OrderState]:
-        return self.open_orders
+    @property
+    def exposure(self) -> Exposure:
+        found = Exposure(self)
+        found.known = self.held is not None
+        for symbol, quantity in (self.held or {}).items():
+            found.hold(BY_SYMBOL[symbol].con_id, Decimal(quantity))
+        for state in self.open_orders:
+            found.observe(builders.noticed(), state)
+        return found
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         if self.unresolved:
             return None
         if intent.get("con_id"):
             return BY_NUMBER.get(intent["con_id"])
-        return BY_SYMBOL.get(intent["symbol"])
+        return self.described.get(intent["symbol"]) or BY_SYMBOL.get(intent["symbol"])
 
     def by_number(self, con_id: int) -> Instrument | None:
         return BY_NUMBER.get(con_id)
@@ -72,11 +84,19 @@ class Desk:
         mark = self.marks.get(BY_NUMBER[con_id].symbol)
         return None if mark is None else Decimal(repr(mark))
 
+    def rate(self, currency: str) -> Decimal | None:
+        if currency == self.currency:
+            return Decimal(1)
+        return Decimal(self.rates[currency]) if currency in self.rates else None
 
-def quote(bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False) -> Quote:
+
+def quote(
+    bid: object, ask: object, seconds: float = 10.0, *, delayed: bool = False, close: object = None
+) -> Quote:
     """A quote whose last tick came ``seconds`` after the open; a side of None is not there."""
     sides = (None if side is None else Decimal(str(side)) for side in (bid, ask))
-    return Quote(*sides, at=builders.at(seconds), delayed=delayed)
+    before = None if close is None else Decimal(str(close))
+    return Quote(*sides, at=builders.at(seconds), delayed=delayed, close=before)
 
 
 def working(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: Any) -> OrderState:
@@ -95,3 +115,18 @@ def done(intent_id: str, symbol: str = "SPY", seconds: float = 0.0, **changes: A
     """As ``working``, but cancelled since."""
     state = working(intent_id, symbol, seconds, **changes)
     return apply(state, builders.cancelled(intent_id=intent_id))
+
+
+def _accepted_at(state: OrderState) -> datetime:
+    assert state.accepted_at is not None
+    return state.accepted_at
+
+
+def ordered(intent_id: str, seconds: float = 0.0, **changes: Any) -> tuple[AnyEvent, ...]:
+    """The facts of an order in SPY that was sent ``seconds`` after the open."""
+    return (
+        builders.received(intent_id, **changes),
+        Accepted(intent_id=intent_id, at=builders.at(seconds), con_id=SPY.con_id),
+        builders.reserved(intent_id=intent_id),
+        Sent(intent_id=intent_id, at=builders.at(seconds), journaled_at=builders.at(seconds)),
+    )

@@ -13,7 +13,7 @@ from tests import builders
 from tests.risk.desk import SPY, Desk, working
 from toolkit.errors import ConfigError
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.exposure import MissingPriceError, gross_exposure
+from toolkit.risk.line import MissingPriceError
 
 
 def bound(desk: Desk, **limits: Any) -> SimpleRiskChecker:
@@ -87,7 +87,7 @@ def test_positions_and_working_orders_count_towards_the_exposure() -> None:
 
 def test_an_accepted_order_that_is_not_sent_yet_counts_as_in_flight() -> None:
     in_flight = builders.state_of(builders.received(quantity=30), builders.accepted(con_id=SPY.con_id))
-    assert gross_exposure(Desk(open_orders=[in_flight])) == 30 * 500
+    assert Desk(open_orders=[in_flight]).exposure.total().gross == 30 * 500
 
 
 def test_buys_and_sells_are_counted_apart_at_the_worse_of_the_two() -> None:
@@ -96,7 +96,7 @@ def test_buys_and_sells_are_counted_apart_at_the_worse_of_the_two() -> None:
         builders.received("other", direction="SELL", quantity=100),
         builders.accepted(intent_id="other", con_id=SPY.con_id),
     )
-    assert gross_exposure(Desk(held={"SPY": 20}, open_orders=[buy, sell])) == 80 * 500
+    assert Desk(held={"SPY": 20}, open_orders=[buy, sell]).exposure.total().gross == 80 * 500
 
 
 def test_an_order_that_reduces_a_position_adds_no_exposure() -> None:
@@ -180,7 +180,7 @@ def test_no_subset_of_the_open_orders_can_lead_beyond_the_measured_exposure(
         )
         for n, (direction, quantity) in enumerate(orders)
     ]
-    measured = gross_exposure(Desk(held={"SPY": position}, open_orders=states))
+    measured = Desk(held={"SPY": position}, open_orders=states).exposure.total().gross
     reachable = {position}
     for direction, quantity in orders:
         signed = quantity if direction == "BUY" else -quantity
@@ -219,7 +219,7 @@ def test_while_a_change_is_unanswered_exposure_is_that_of_the_larger_order_at_th
         builders.accepted(con_id=SPY.con_id),
         builders.replace_requested(50, 700),
     )
-    assert gross_exposure(Desk(open_orders=[asked])) == 100 * 700
+    assert Desk(open_orders=[asked]).exposure.total().gross == 100 * 700
 
 
 def test_a_changed_limit_is_in_force_at_once_and_the_others_stay() -> None:

@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 
+from tests.risk import cases, day_cases
 from tests.risk.cases import (
     AGE,
     COLLAR,
     FAIR,
     FLAT_UNKNOWN,
-    INSIDE,
     LONG_ONLY,
     NET,
     NO_CROSS,
     NOTIONAL,
     OPEN_ORDERS,
-    OUTSIDE,
     POSITION,
     RATE,
     REPEAT,
@@ -36,6 +35,9 @@ from toolkit.risk import rules
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.limits import LIMITS
 from toolkit.risk.rules import RULES, Rule
+
+INSIDE = {**cases.INSIDE, **day_cases.INSIDE}
+OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE}
 
 
 def denied_as(case: Case) -> list[str]:
@@ -77,6 +79,10 @@ NEEDS_CONTRACT = [
     ({"allowed_sec_types": ["STK"]}, "allowed_sec_types"),
     ({}, "max_gross_exposure"),
     ({}, "max_open_orders_per_side"),
+    (day_cases.OPEN_ONLY, "allow_closed_market"),
+    (day_cases.EXPIRY, "min_days_to_expiry"),
+    (day_cases.PER_DAY, "max_orders_per_day"),
+    (day_cases.FILLS, "max_fills_per_minute"),
 ]
 
 
@@ -114,6 +120,7 @@ def test_positions_that_the_broker_has_not_told_are_not_taken_for_flat(
         (LONG_ONLY, {}),
         (NO_CROSS, {}),
         (REPEAT, {}),
+        (day_cases.FAT, {}),
         (COLLAR, {"order_type": "LIMIT", "limit_price": 450}),
         (COLLAR, {"order_type": "STOP", "stop_price": 510}),
     ],

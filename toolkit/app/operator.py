@@ -76,8 +76,9 @@ async def _act(settings: Settings, command: Command) -> Outcome:
     if command.action == "cancel-account":
         return Outcome(await _connected(settings, command))
     with SqliteJournal(settings.journal_path) as journal:
-        ledger = OrderLedger(journal)
-        controls = Controls(journal, ledger, MarketBook(ledger, _now), _config(settings), _now)
+        market = MarketBook(_now)
+        ledger = OrderLedger(journal, [market.observe])
+        controls = Controls(journal, ledger, market, _config(settings), _now)
         if command.action == "limits":
             checker = SimpleRiskChecker(settings.limits)
             await controls.use_limits(checker, command.by, "as they were before a change")

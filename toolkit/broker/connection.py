@@ -234,9 +234,9 @@ class BrokerConnection(ABC):
         if self._journal is not None:
             return there(self._inbox)
         self._journal = SqliteJournal(self.config.home / "journal.db")
-        self._ledger = OrderLedger(self._journal)
+        self._market = MarketBook(self._clock)
+        self._ledger = OrderLedger(self._journal, [self._market.observe])
         self._ledger.listeners.append(self._keep_report)
-        self._market = MarketBook(self._ledger, self._clock)
         self._inbox = Inbox(
             self._ledger,
             self._market,

@@ -6,7 +6,7 @@ They are never touched, and they move positions like any other, so risk has to k
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -27,6 +27,7 @@ class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         perm_id: the broker's permanent id, which alone identifies it.
+        multiplier: currency units per price unit and contract.
         client_id, order_id: whose it is; 0 or negative for orders made by hand.
         side: BUY or SELL.
         remaining: still to be filled, in units of the contract.
@@ -39,7 +40,9 @@ class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     con_id: int
     symbol: str
+    sec_type: str
     currency: str
+    multiplier: Decimal
     side: str
     remaining: Decimal
     order_type: str
@@ -49,9 +52,15 @@ class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForeignOrders:
-    """Every open order of somebody else, by its permanent id; in no order."""
+    """
+    Every open order of somebody else, by its permanent id; in no order.
 
-    def __init__(self) -> None:
+    Args:
+        follow: told of every change: permanent id, contract number, and the order, None when it is gone.
+    """
+
+    def __init__(self, follow: Callable[[int, int, ForeignOrder | None], None]) -> None:
+        self._follow = follow
         self._orders: dict[int, ForeignOrder] = {}
         self._told: set[int] | None = None
         """permanent ids that the answer under way mentioned; None while none is"""
@@ -70,7 +79,8 @@ class ForeignOrders:
         """It ended; when it is complete, what it did not mention is gone."""
         told, self._told = self._told, None
         if complete and told is not None:
-            self._orders = {perm_id: order for perm_id, order in self._orders.items() if perm_id in told}
+            for perm_id in self._orders.keys() - told:
+                self._drop(perm_id)
 
     def open(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
         """Take one openOrder message; an order without a permanent id cannot be told from another."""
@@ -79,17 +89,19 @@ class ForeignOrders:
         if self._told is not None:
             self._told.add(order.permId)
         if word in _ENDED:
-            self._orders.pop(order.permId, None)
+            self._drop(order.permId)
             return
         known = self._orders.get(order.permId)
-        self._orders[order.permId] = ForeignOrder(
+        found = self._orders[order.permId] = ForeignOrder(
             perm_id=order.permId,
             client_id=order.clientId,
             order_id=order_id,
             account=order.account,
             con_id=contract.conId,
             symbol=contract.symbol,
+            sec_type=contract.secType,
             currency=contract.currency,
+            multiplier=Decimal(contract.multiplier or "1"),
             side=order.action,
             remaining=_number(order.totalQuantity) or Decimal(0) if known is None else known.remaining,
             order_type=order.orderType,
@@ -97,6 +109,7 @@ class ForeignOrders:
             stop_price=_number(order.auxPrice),
             order_ref=order.orderRef,
         )
+        self._follow(order.permId, contract.conId, found)
 
     def status(self, perm_id: int, word: str, remaining: Decimal) -> None:
         """Take one orderStatus message."""
@@ -104,9 +117,15 @@ class ForeignOrders:
         if known is None:
             return
         if word in _ENDED:
-            del self._orders[perm_id]
+            self._drop(perm_id)
         elif word in WORDS:
             self._orders[perm_id] = replace(known, remaining=remaining)
+            self._follow(perm_id, known.con_id, self._orders[perm_id])
+
+    def _drop(self, perm_id: int) -> None:
+        gone = self._orders.pop(perm_id, None)
+        if gone is not None:
+            self._follow(perm_id, gone.con_id, None)
 
 
 def _number(value: float | Decimal | None) -> Decimal | None:

@@ -255,8 +255,7 @@ class Inbox:
                 if self.lines is not None:
                     self.lines.on_tick(*values)
             case "updateAccountValue":
-                account, key, value, currency = values
-                self._market.values[account, key] = (value, currency)
+                self._market.figure(*values)
             case "updatePortfolio":
                 self._market.value(*values)
             case "position":

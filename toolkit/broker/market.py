@@ -6,8 +6,8 @@ A plain memory of the broker's pushes, kept by the execution client; no sockets 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,11 +15,17 @@ import msgspec
 from ib_async import Contract, ContractDetails
 from msgspec.structs import replace
 
-from toolkit.broker.foreign import ForeignOrders
+from toolkit.broker.foreign import ForeignOrder, ForeignOrders
 from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.events import AnyEvent
+from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.ledger import OrderLedger
+from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
+from toolkit.risk.exposure import Exposure
+from toolkit.risk.history import History
+from toolkit.risk.holding import OpenOrder
+from toolkit.risk.line import dearest
 
 NO_QUOTE: Final = Quote()
 DELAYED: Final = 66
@@ -36,6 +42,10 @@ _SIDES: Final = {
     70: ("", "ask_size"),
 }
 """Tick type (live, then delayed) -> the side of the quote it sets: (price field, size field)"""
+
+
+_CLOSES: Final = frozenset({9, 75})
+"""Tick types of the close of the day before, live and delayed."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,36 +73,45 @@ class MarketBook:
     Contracts, quotes, positions and account figures; satisfies ``toolkit.risk.exposure.Book``.
 
     Args:
-        ledger: whose working orders count as exposure.
         clock: gives the time, UTC.
 
     Attributes:
         account: the one that is traded, ``""`` before the connection.
-        positions_known: whether the broker has told all positions once.
         foreign_orders: open orders of others, which may move the positions too (hazard H25).
-        quotes_broken: whether a data farm is out of reach, so that no quote can be trusted (hazard H23).
+        history, exposure: what the facts about our orders add up to; see ``observe``.
     """
 
-    def __init__(self, ledger: OrderLedger, clock: Callable[[], datetime]) -> None:
-        self._ledger = ledger
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self.history = History()
+        self.exposure = Exposure(self)
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
         self._resolved: dict[tuple[object, ...], Instrument] = {}
         """what an intent says about its contract -> contract"""
+        self._named: dict[tuple[object, ...], Instrument] = {}
+        """the same, as raw intents write it; a short cut"""
         self._quotes: dict[int, Quote] = {}
+        self._marks: dict[int, Decimal] = {}
+        """contract number -> the broker's own mark of a position"""
         self._positions: dict[tuple[str, int], Position] = {}
         """(account, contract number) -> position"""
+        self._rates: dict[str, Decimal] = {}
+        """currency -> account currency per unit of it"""
         self.values: dict[tuple[str, str], tuple[str, str]] = {}
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
-        self.positions_known = False
-        self.foreign_orders = ForeignOrders()
-        self.quotes_broken = False
+        self.foreign_orders = ForeignOrders(self._follow_foreign)
+        self._quotes_broken = False
         self._told: set[tuple[str, int]] = set()
         """positions mentioned since the last question for all of them"""
         self._locks: dict[int, dict[str, str]] = {}
         """contract number -> kind of incident -> one sentence"""
+
+    def observe(self, event: AnyEvent, state: OrderState) -> None:
+        """Take one fact about our orders; ``OrderLedger`` tells them all, its journal's first."""
+        self.history.observe(event, state)
+        self.exposure.observe(event, state)
 
     # --- what risk asks
 
@@ -105,33 +124,23 @@ class MarketBook:
         """The time, UTC."""
         return self._clock()
 
-    def positions(self) -> Mapping[int, Decimal] | None:
-        """
-        Contract number -> signed position over all accounts, in units of the contract.
-
-        None until the broker has told them all: an unknown position is not a flat one.
-        """
-        if not self.positions_known:
-            return None
-        totals: dict[int, Decimal] = {}
-        for (_, con_id), position in self._positions.items():
-            totals[con_id] = totals.get(con_id, Decimal(0)) + position.quantity
-        return totals
-
-    def working(self) -> Iterable[OrderState]:
-        """Orders that may still trade."""
-        return self._ledger.working()
-
-    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
-        """Orders that risk let pass after ``since`` (UTC), newest first, whatever became of them."""
-        return self._ledger.accepted_since(since)
-
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that a raw intent names, None while it is not resolved."""
         number = intent.get("con_id")
         if number:
             return self._instruments.get(number)
-        return self._resolved.get(_key(*(intent.get(name) or default for name, default in _IDENTITY.items())))
+        names = tuple([intent.get(name) for name in _IDENTITY])
+        try:
+            found = self._named.get(names)
+        except TypeError:  # a list or an object where a word belongs
+            return None
+        if found is None:
+            found = self._resolved.get(
+                _key(*(name or default for name, default in zip(names, _IDENTITY.values(), strict=True)))
+            )
+            if found is not None:
+                self._named[names] = found
+        return found
 
     def by_number(self, con_id: int) -> Instrument | None:
         """The contract with this number, None while it is not known."""
@@ -144,10 +153,13 @@ class MarketBook:
     def mark(self, con_id: int) -> Decimal | None:
         """Mid of the quote, else the broker's own mark of a position; price units."""
         mid = self.quote(con_id).mid
-        if mid is not None:
-            return mid
-        marks = (p.mark for (_, number), p in self._positions.items() if number == con_id)
-        return next((mark for mark in marks if mark), None)
+        return self._marks.get(con_id) if mid is None else mid
+
+    def rate(self, currency: str) -> Decimal | None:
+        """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
+        if not currency:
+            return None
+        return Decimal(1) if currency == self.currency else self._rates.get(currency)
 
     # --- what the broker tells
 
@@ -161,12 +173,16 @@ class MarketBook:
         """Remember what an intent's contract turned out to be."""
         found = instrument_of(details.contract, details)
         self._instruments[found.con_id] = found
+        self._named.clear()
         if not intent.con_id:
             self._resolved[_key(*(getattr(intent, name) for name in _IDENTITY))] = found
         return found
 
     def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
         """Apply one tick to the quote; a price of 0 or below means that side is gone."""
+        if tick_type in _CLOSES and price is not None and price > 0:
+            self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), close=price)
+            return
         price_field, size_field = _SIDES.get(tick_type, ("", ""))
         if not size_field:
             return
@@ -174,6 +190,16 @@ class MarketBook:
         if price_field and price is not None:
             changes[price_field] = price if price > 0 else None
         self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), **changes)
+        self.exposure.touch(con_id)
+
+    def figure(self, account: str, key: str, value: str, currency: str) -> None:
+        """Apply one figure of an account, as the broker writes it."""
+        self.values[account, key] = (value, currency)
+        if key == "NetLiquidation":
+            self.exposure.touch_all()
+        if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
+            self._rates[currency] = rate
+            self.exposure.touch_all()
 
     def hold(self, account: str, contract: Contract, quantity: Decimal, average_cost: Decimal) -> None:
         """Apply one position message."""
@@ -191,6 +217,8 @@ class MarketBook:
         realized: Decimal,
     ) -> None:
         """Apply one portfolio message: a position with its mark and profit."""
+        if mark:
+            self._marks[contract.conId] = mark
         self._update(
             account,
             contract,
@@ -204,10 +232,12 @@ class MarketBook:
     def forget_quote(self, con_id: int) -> None:
         """Drop a quote that nobody keeps fresh any more."""
         self._quotes.pop(con_id, None)
+        self.exposure.touch(con_id)
 
     def forget_quotes(self) -> None:
         """Drop every quote: a new connection has told none of them yet."""
         self._quotes.clear()
+        self.exposure.touch_all()
 
     def begin_positions(self) -> None:
         """An answer with all positions begins."""
@@ -215,10 +245,21 @@ class MarketBook:
 
     def end_positions(self) -> None:
         """It is complete: a position that it did not mention is flat."""
-        self.positions_known = True
+        self.exposure.known = True
         for key, position in self._positions.items():
             if key not in self._told and position.quantity:
                 self._positions[key] = replace(position, quantity=Decimal(0))
+                self.exposure.hold(key[1], -position.quantity)
+
+    @property
+    def quotes_broken(self) -> bool:
+        """Whether a data farm is out of reach, so that no quote can be trusted (hazard H23)."""
+        return self._quotes_broken
+
+    @quotes_broken.setter
+    def quotes_broken(self, broken: bool) -> None:
+        self._quotes_broken = broken
+        self.exposure.touch_all()
 
     def by_account(self) -> dict[tuple[str, int], Decimal]:
         """(account, contract number) -> signed position, in units of the contract."""
@@ -253,15 +294,35 @@ class MarketBook:
         """Every position message's latest word, flat ones included."""
         return list(self._positions.values())
 
+    def _follow_foreign(self, perm_id: int, con_id: int, order: ForeignOrder | None) -> None:
+        name = f"foreign {perm_id}"  # no intent may have a blank in its name
+        if order is None:
+            self.exposure.close(name, con_id)
+            return
+        self._instruments.setdefault(
+            con_id,
+            Instrument(
+                con_id=con_id,
+                symbol=order.symbol,
+                sec_type=order.sec_type,
+                currency=order.currency,
+                multiplier=order.multiplier,
+            ),
+        )
+        price = dearest(order.limit_price, order.stop_price)
+        self.exposure.open(name, con_id, OpenOrder(1 if order.side == "BUY" else -1, order.remaining, price))
+
     def _update(self, account: str, contract: Contract, **changes: Any) -> None:
         instrument = self._instruments.setdefault(contract.conId, instrument_of(contract))
         key = (account, contract.conId)
         before = self._positions.get(key)
-        self._positions[key] = (
+        after = self._positions[key] = (
             Position(account=account, instrument=instrument, **changes)
             if before is None
             else replace(before, **changes)
         )
+        held = Decimal(0) if before is None else before.quantity
+        self.exposure.hold(contract.conId, after.quantity - held)
 
 
 def instrument_of(contract: Contract | None, details: ContractDetails | None = None) -> Instrument:
@@ -278,7 +339,18 @@ def instrument_of(contract: Contract | None, details: ContractDetails | None = N
         trading_class=contract.tradingClass,
         multiplier=Decimal(contract.multiplier or "1"),
         min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
+        expiry=_expiry(contract.lastTradeDateOrContractMonth),
+        regular_hours=None if details is None else sessions(details.liquidHours, details.timeZoneId),
+        all_hours=None if details is None else sessions(details.tradingHours, details.timeZoneId),
     )
+
+
+def _expiry(text: str) -> date | None:
+    """The day that the broker writes as YYYYMMDD; None for a month alone or nothing."""
+    try:
+        return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
 
 
 _IDENTITY: Final[Mapping[str, object]] = {
@@ -293,6 +365,15 @@ _IDENTITY: Final[Mapping[str, object]] = {
     "multiplier": None,
 }
 """What identifies an intent's contract without a number, with the defaults of an intent."""
+
+
+def _positive(text: str) -> Decimal | None:
+    """A number above 0, None for anything else."""
+    try:
+        number = exact(text)
+    except ValueError:
+        return None
+    return number if number > 0 else None
 
 
 def _key(*parts: object) -> tuple[object, ...]:

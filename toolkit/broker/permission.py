@@ -136,8 +136,7 @@ class Permission:
 
     def _reduces(self, order: OrderState, con_id: int) -> Decision:
         assert order.intent is not None
-        positions = self._market.positions()
-        position = None if positions is None else positions.get(con_id, ZERO)
+        position = self._market.exposure.position(con_id)
         return only_reduces(
             order.intent, position, [state for state in self._ledger.working() if state.con_id == con_id]
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
+
+from toolkit.orders.hours import Session
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +18,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         con_id: the broker's number, unique.
         min_tick: smallest price step anywhere, in price units; market rules may ask for coarser ones.
         multiplier: currency units per price unit and contract, 1 for stocks.
+        expiry: last trading day; None for what has none, or when the broker did not say.
+        regular_hours, all_hours: sessions of the coming days, the second with those outside regular
+            hours; None when the broker did not say.
     """
 
     con_id: int
@@ -28,6 +33,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     trading_class: str = ""
     multiplier: Decimal = Decimal(1)
     min_tick: Decimal = Decimal("0.01")
+    expiry: date | None = None
+    regular_hours: tuple[Session, ...] | None = None
+    all_hours: tuple[Session, ...] | None = None
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -36,6 +44,7 @@ class Quote(msgspec.Struct, frozen=True):
 
     Attributes:
         at: when its last tick arrived, UTC; None before the first.
+        close: last price of the day before, in price units; None when the broker did not tell it.
         delayed: whether that tick came late on purpose, as exchanges give prices away.
     """
 
@@ -45,6 +54,7 @@ class Quote(msgspec.Struct, frozen=True):
     ask_size: Decimal | None = None
     at: datetime | None = None
     delayed: bool = False
+    close: Decimal | None = None
 
     @property
     def mid(self) -> Decimal | None:

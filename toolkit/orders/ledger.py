@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from toolkit.orders.apply import apply
-from toolkit.orders.events import Accepted, AnyEvent, Executed, Repeated, StatusReported
+from toolkit.orders.events import AnyEvent, Executed, Repeated, StatusReported
 from toolkit.orders.report import execution_report, occasion, repeat_report
 from toolkit.orders.state import OrderState, execution_root
 
 log = logging.getLogger(__name__)
 
+Watcher = Callable[[AnyEvent, OrderState], object]
+"""Called with each fact and the new state, those of the journal included."""
 Listener = Callable[[AnyEvent, OrderState, "Report | None"], None]
 """Called after the change with the event, the new state, and the report it gave rise to (or None)."""
 
@@ -75,13 +76,18 @@ class OrderLedger:
     """
     Every order this journal knows, as frozen states.
 
+    Args:
+        journal: where facts are remembered; those that it holds already are folded first.
+        watchers: hear every fact, those of the journal first.
+
     Attributes:
         listeners: called after each change, in order; a listener that raises is logged with its
             traceback and does not keep the others from hearing.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, watchers: Iterable[Watcher] = ()) -> None:
         self._journal = journal
+        self._watchers = tuple(watchers)
         self._states: dict[str, OrderState] = {}
         self._by_order: dict[tuple[int, int], str] = {}
         """(client id, order id) -> intent id"""
@@ -89,8 +95,6 @@ class OrderLedger:
         """broker's permanent id -> intent id"""
         self._working: dict[str, None] = {}
         """intents whose order may still trade, oldest first"""
-        self._accepted: list[str] = []
-        """intents in the order in which they were accepted"""
         self._by_execution: dict[str, str] = {}
         """execution root -> intent id; a commission names only its execution"""
         self.listeners: list[Listener] = []
@@ -142,14 +146,6 @@ class OrderLedger:
         """Orders that may still trade, oldest first."""
         return [self._states[intent_id] for intent_id in self._working]
 
-    def accepted_since(self, since: datetime) -> Iterator[OrderState]:
-        """Orders that were accepted after ``since`` (UTC), newest first, whatever became of them."""
-        for intent_id in reversed(self._accepted):
-            state = self._states[intent_id]
-            if state.accepted_at is None or state.accepted_at <= since:
-                return
-            yield state
-
     def highest_order_id(self, client_id: int) -> int:
         """The largest order id ever reserved for a client, 0 when there is none."""
         return max((order for client, order in self._by_order if client == client_id), default=0)
@@ -169,14 +165,14 @@ class OrderLedger:
             self._working.setdefault(event.intent_id)
         else:
             self._working.pop(event.intent_id, None)
-        if isinstance(event, Accepted) and state.intent is not None and state.intent.action == "NEW":
-            self._accepted.append(event.intent_id)
         if state.order_id is not None:
             self._by_order[state.client_id, state.order_id] = event.intent_id
         if state.perm_id:
             self._by_perm[state.perm_id] = event.intent_id
         if isinstance(event, Executed):
             self._by_execution[execution_root(event.exec_id)] = event.intent_id
+        for watcher in self._watchers:
+            watcher(event, state)
 
 
 def fold(before: OrderState | None, event: AnyEvent) -> tuple[OrderState, Report | None]:

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
-from toolkit.risk.exposure import Book, gross_exposure
-from toolkit.risk.limits import Limits, complete
+from toolkit.risk.exposure import Book
+from toolkit.risk.limits import DEFAULTS, Limits
 from toolkit.risk.order import Order
-from toolkit.risk.rules import in_force
+from toolkit.risk.rules import Check, in_force
+from toolkit.risk.scopes import ScopedLimits
 
 
 class SimpleRiskChecker:
@@ -23,7 +25,8 @@ class SimpleRiskChecker:
     Args:
         config: limits by name, see ``limits.LIMITS``: ``max_order_quantity`` (units of the contract
             per order, default 1,000), ``max_gross_exposure`` (account currency, default 1,000,000)
-            and more, which are not in force unless set. An unknown name raises ConfigError.
+            and more, which are not in force unless set; ``strategies`` and ``symbols`` hold tighter
+            ones, see ``scopes.ScopedLimits``. An unknown name raises ConfigError.
 
     A subclass adds its own checks by overriding ``validate`` and calling ``super().validate``.
     ``current_exposure`` is money, so a check of its own should add money to it, not shares.
@@ -34,14 +37,16 @@ class SimpleRiskChecker:
 
     Attributes:
         config: every limit, as given or by default.
-        limits: the same, read and checked.
+        limits: those of the account, read and checked.
         limits_in_force: what is enforced, by name, as plain text and lists; for the journal.
         limits_hash: a short fingerprint of it, stamped on every report.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self._book: Book | None = None
-        self._set(complete(config or {}))
+        self._checks: dict[int, tuple[Check, ...]] = {}
+        """which limits -> the checks that they put in force"""
+        self._set({**DEFAULTS, **(config or {})})
 
     def change(self, limits: Mapping[str, Any]) -> None:
         """
@@ -50,14 +55,14 @@ class SimpleRiskChecker:
         Raises:
             ConfigError: a name is unknown or a value malformed; nothing was changed.
         """
-        self._set(complete({**self.config, **limits}))
+        self._set({**self.config, **limits})
 
     def bind(self, book: Book) -> None:
         """Measure against this book from now on; asked before every order, so the same again is free."""
         if book is self._book:
             return
         self._book = book
-        self._checks = in_force(self.limits, bound=True)
+        self._checks = {}
 
     @property
     def current_exposure(self) -> float:
@@ -65,9 +70,9 @@ class SimpleRiskChecker:
         Worst-case gross exposure of positions and open orders, in account currency.
 
         Raises:
-            MissingPriceError: something held has no price.
+            MissingPriceError, MissingRateError: something held has no price, or no exchange rate.
         """
-        return 0.0 if self._book is None else float(gross_exposure(self._book))
+        return 0.0 if self._book is None else float(self._book.exposure.total().gross)
 
     def validate(self, intent: dict[str, Any]) -> bool:
         """
@@ -82,31 +87,48 @@ class SimpleRiskChecker:
         """The checks that the intent fails, each with a sentence; empty when it may go."""
         return [decision for decision in self.decisions(intent) if not decision.passed]
 
+    def verdict(self, intent: dict[str, Any]) -> tuple[Decision, ...]:
+        """
+        Why the intent may not go, () when it may.
+
+        What ``validate`` refuses without a limit's reason is refused as ``RISK_LIMITS``.
+        """
+        if self.validate(intent):
+            return ()
+        return tuple(self.violations(intent)) or (
+            Decision(code="RISK_LIMITS", message="Risk limits exceeded"),
+        )
+
+    def rules(self, limits: Limits) -> tuple[Check, ...]:
+        """The checks that these limits put in force, with a book or without one."""
+        checks = self._checks.get(id(limits))
+        if checks is None:  # the limits live as long as the checker, so their id names them
+            checks = self._checks[id(limits)] = in_force(limits, bound=self._book is not None)
+        return checks
+
+    def limits_of(self, order: Order, instrument: Instrument | None) -> Limits:
+        """The limits that hold for an order, whatever it calls its contract."""
+        if instrument is None:
+            return self._scoped.of(order.strategy, order.symbol, order.con_id)
+        return self._scoped.of(order.strategy, instrument.symbol, instrument.con_id)
+
     def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
         """The verdict of every check in force, passed or not."""
-        order = Order.read(intent)
-        book = self._book
-        context = self._alone if book is None else Context.of(order, book, self.limits)
-        return [check(order, context) for check in self._checks]
+        order, book = Order.read(intent), self._book
+        instrument = None if book is None else book.instrument(intent)
+        limits = self.limits_of(order, instrument)
+        context = Context(limits=limits) if book is None else Context.of(order, book, instrument, limits)
+        return [check(order, context) for check in self.rules(limits)]
 
     def _set(self, config: dict[str, Any]) -> None:
-        limits = Limits.read(config)
-        self.config, self.limits = config, limits
+        scoped = ScopedLimits(config)
+        self._scoped, self.config, self.limits = scoped, config, scoped.account
         self.max_order_quantity = config["max_order_quantity"]
         self.max_gross_exposure = config["max_gross_exposure"]
-        self.blocked_symbols = limits.names.get("blocked_symbols", frozenset())
-        self._checks = in_force(limits, bound=self._book is not None)
-        self._alone = Context(limits=limits)
-        self.limits_in_force = _plain(limits)
+        self.blocked_symbols = scoped.account.names.get("blocked_symbols", frozenset())
+        self._checks = {}
+        self.limits_in_force = scoped.written()
         self.limits_hash = _fingerprint(self.limits_in_force)
-
-
-def _plain(limits: Limits) -> dict[str, Any]:
-    return {
-        **{name: f"{value.normalize():f}" for name, value in limits.numbers.items()},
-        **{name: sorted(entries) for name, entries in limits.names.items()},
-        **dict.fromkeys(limits.forbidden, "false"),
-    }
 
 
 def _fingerprint(content: Mapping[str, Any]) -> str:

@@ -2,26 +2,41 @@
 Worst-case exposure: positions, working, in-flight and unknown orders, in the account's currency.
 
 Buys and sells of one contract are counted separately and the larger resulting position is taken,
-because any subset of the open orders may fill (risk requirement R0.3).
+because any subset of the open orders may fill (risk requirement R0.3). The sums are kept up to date
+as facts come in, so that judging one order does not depend on how many others are open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
-from toolkit.risk.order import Order
+from toolkit.risk.history import History
+from toolkit.risk.holding import Holding, OpenOrder, open_order
+from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
 
-ZERO = Decimal(0)
+
+class Prices(Protocol):
+    """What values a contract."""
+
+    def by_number(self, con_id: int) -> Instrument | None:
+        """The contract with this number, None while it is not known."""
+
+    def mark(self, con_id: int) -> Decimal | None:
+        """The price that values one contract: mid of the quote, else the account's own mark."""
+
+    def rate(self, currency: str) -> Decimal | None:
+        """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
 
 
-class Book(Protocol):
+class Book(Prices, Protocol):
     """What risk needs to know about the account, the market and the time."""
 
     @property
@@ -32,201 +47,198 @@ class Book(Protocol):
     def currency(self) -> str:
         """Currency of the account, ``""`` while unknown."""
 
+    @property
+    def history(self) -> History:
+        """What was asked of the broker before."""
+
+    @property
+    def exposure(self) -> Exposure:
+        """What is held and open."""
+
     def now(self) -> datetime:
         """The time, UTC."""
-
-    def positions(self) -> Mapping[int, Decimal] | None:
-        """Contract number -> signed position, in units of the contract; None until the broker told them."""
-
-    def working(self) -> Iterable[OrderState]:
-        """Orders that may still trade."""
-
-    def accepted_since(self, since: datetime) -> Iterable[OrderState]:
-        """Orders that risk let pass after ``since`` (UTC), newest first, whatever became of them."""
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that an intent names, None while it is not resolved."""
 
-    def by_number(self, con_id: int) -> Instrument | None:
-        """The contract with this number, None while it is not known."""
-
     def quote(self, con_id: int) -> Quote:
         """The latest quote; its sides are None when there is none."""
 
-    def mark(self, con_id: int) -> Decimal | None:
-        """The price that values one contract: mid of the quote, else the account's own mark."""
 
-
-class MissingPriceError(Exception):
-    """A contract has no price, so its exposure cannot be measured; ``str()`` names the contract."""
-
-
-class MissingRateError(Exception):
-    """A contract trades in a currency that we cannot convert; ``str()`` names contract and currency."""
-
-
-class Line(msgspec.Struct):
+class Exposure:
     """
-    One contract: what is held and what is open; not changed once ``lines`` has returned it.
+    What is held and open in every contract.
+
+    Args:
+        prices: values the contracts; it says so with ``touch`` when a value changes.
 
     Attributes:
-        name: for sentences.
-        position: signed, in units of the contract.
-        buys, sells: open quantity of each side, in units of the contract.
-        mark: what values it, in price units; None when nothing does.
-        highest: the highest limit or stop price of its open orders; None when none has one.
-        multiplier: currency units per price unit.
+        known: whether the broker has told all positions; an unknown position is not a flat one.
     """
 
-    name: str
-    currency: str
-    multiplier: Decimal
-    mark: Decimal | None
-    position: Decimal = ZERO
-    buys: Decimal = ZERO
-    sells: Decimal = ZERO
-    highest: Decimal | None = None
+    def __init__(self, prices: Prices) -> None:
+        self.known = False
+        self.count = 0
+        """orders that may still trade"""
+        self._prices = prices
+        self._holdings: dict[int, Holding] = {}
+        self._worths: dict[int, Worth | MissingPriceError | MissingRateError] = {}
+        self._unmeasured: dict[int, MissingPriceError | MissingRateError] = {}
+        self._total = NOTHING
+        self._touched: set[int] = set()
 
-    def price(self, currency: str, *, worst: bool = True) -> Decimal:
+    def copy(self, prices: Prices) -> Exposure:
+        """The same positions and orders, to go on from apart from this one, valued by ``prices``."""
+        other = Exposure(prices)
+        other.known, other.count = self.known, self.count
+        other._holdings = {con_id: holding.copy() for con_id, holding in self._holdings.items()}
+        other.touch_all()
+        return other
+
+    # --- facts
+
+    def observe(self, _event: AnyEvent, state: OrderState) -> None:
+        """Follow one order of ours; ``state`` is how it stands now."""
+        if not state.working:
+            self.close(state.intent_id, state.con_id)
+        elif state.intent is not None and state.intent.action == "NEW":
+            self.open(state.intent_id, state.con_id, open_order(state))
+
+    def open(self, name: str, con_id: int, order: OpenOrder) -> None:
+        """An order stands like this now, be it ours or somebody else's (hazard H25)."""
+        holding = self._holding(con_id)
+        self.count += name not in holding.orders
+        holding.put(name, order)
+        self.touch(con_id)
+
+    def close(self, name: str, con_id: int) -> None:
+        """An order can no longer trade."""
+        holding = self._holdings.get(con_id)
+        if holding is not None and name in holding.orders:
+            holding.drop(name)
+            self.count -= 1
+            self.touch(con_id)
+
+    def hold(self, con_id: int, change: Decimal) -> None:
+        """A position changed by so many units of the contract."""
+        self._holding(con_id).position += change
+        self.touch(con_id)
+
+    def touch(self, con_id: int) -> None:
+        """What values a contract may have changed."""
+        if con_id in self._holdings:
+            self._touched.add(con_id)
+
+    def touch_all(self) -> None:
+        """What values any contract may have changed: rates, or the account's currency."""
+        self._touched.update(self._holdings)
+
+    # --- questions
+
+    def line(self, con_id: int, instrument: Instrument | None = None, without: str = "") -> Line:
         """
-        What one unit is worth, in the account's ``currency``.
+        What is held and open in one contract, as it is valued now.
 
         Args:
-            currency: of the account.
-            worst: at the dearest price that it may trade at; else at its mark alone.
+            con_id: its number.
+            instrument: the contract, when it is known better than by its number.
+            without: an intent whose order is left out.
+        """
+        holding = self._holdings.get(con_id, _NO_HOLDING)
+        prices = self._prices
+        instrument = instrument or prices.by_number(con_id)
+        some = next((order.state for order in holding.orders.values() if order.state is not None), None)
+        # An order of an earlier run may name a contract that was not asked about in this one.
+        if instrument is not None:
+            name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
+        elif some is not None and some.intent is not None:
+            name, currency, multiplier = some.symbol, some.intent.currency, some.multiplier
+        else:
+            name, currency, multiplier = f"contract {con_id}", "", Decimal(1)
+        rate = prices.rate(currency)
+        line = Line(
+            name=name or f"contract {con_id}",
+            currency=currency,
+            multiplier=multiplier,
+            mark=prices.mark(con_id),
+            rate=rate,
+            position=holding.position,
+            buys=holding.buys,
+            sells=holding.sells,
+            buy_orders=holding.buy_orders,
+            sell_orders=holding.sell_orders,
+            highest=holding.highest(without),
+        )
+        left_out = holding.orders.get(without)
+        return line if left_out is None else _without(line, left_out)
+
+    def orders(self, con_id: int, without: str = "") -> Collection[OrderState]:
+        """Our orders in one contract that may still trade, oldest first."""
+        orders = self._holdings.get(con_id, _NO_HOLDING).orders
+        return [order.state for name, order in orders.items() if name != without and order.state is not None]
+
+    def filled(self, name: str, con_id: int) -> Decimal:
+        """What an open order of ours has filled, which the position holds already; 0 for no order."""
+        order = self._holdings.get(con_id, _NO_HOLDING).orders.get(name)
+        return ZERO if order is None or order.state is None else order.state.filled_quantity
+
+    def position(self, con_id: int) -> Decimal | None:
+        """Signed position in one contract; None while positions are not known."""
+        return self._holdings.get(con_id, _NO_HOLDING).position if self.known else None
+
+    def others(self, con_id: int) -> Worth:
+        """
+        Everything but one contract.
 
         Raises:
-            MissingPriceError, MissingRateError: there is no price, or none in that currency.
+            MissingPriceError, MissingRateError: another contract with exposure cannot be measured.
         """
-        mark, highest = self.mark, self.highest if worst else None
-        if mark is None and highest is None:
-            raise MissingPriceError(self.name)
-        if self.currency != currency:
-            account = f"the account is in {currency}" if currency else "the account's currency is not known"
-            raise MissingRateError(f"{self.name} trades in {self.currency}, {account}")
-        # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
-        return max(mark or ZERO, highest or ZERO) * self.multiplier
+        self._refresh()
+        for number, error in self._unmeasured.items():
+            if number != con_id:
+                raise error
+        own = self._worths.get(con_id)
+        return self._total.plus(own, -1) if isinstance(own, Worth) else self._total
 
-    def open(self, sign: int, quantity: Decimal, *prices: Decimal | None) -> None:
-        """Count one open order."""
-        if sign > 0:
-            self.buys += quantity
-        else:
-            self.sells += quantity
-        for price in prices:
-            if price is not None and (self.highest is None or price > self.highest):
-                self.highest = price
+    def total(self) -> Worth:
+        """
+        Everything.
 
+        Raises:
+            MissingPriceError, MissingRateError: a contract with exposure cannot be measured.
+        """
+        if not self.known:
+            raise MissingPriceError("The account, whose positions the broker has not told yet,")
+        return self.others(_NO_CONTRACT)
 
-def lines(
-    book: Book,
-    working: Iterable[OrderState],
-    order: Order | None = None,
-    instrument: Instrument | None = None,
-    filled: Decimal = ZERO,
-) -> dict[int, Line] | None:
-    """
-    Contract number -> what is held and open.
+    def _refresh(self) -> None:
+        for con_id in self._touched:
+            before = self._worths.get(con_id)
+            if isinstance(before, Worth):
+                self._total = self._total.plus(before, -1)
+            self._unmeasured.pop(con_id, None)
+            try:
+                worth = self.line(con_id).worth()
+            except (MissingPriceError, MissingRateError) as error:
+                self._worths[con_id] = self._unmeasured[con_id] = error
+            else:
+                self._worths[con_id] = worth
+                self._total = self._total.plus(worth)
+        self._touched.clear()
 
-    Args:
-        book: positions, contracts and marks.
-        working: orders that may still trade.
-        order: one more order, counted as if it were open when it is readable; None: what is there.
-        instrument: its contract.
-        filled: how much of it the positions hold already, when it replaces an order that works.
-
-    Returns:
-        None while the positions are not known.
-    """
-    held = book.positions()
-    if held is None:
-        return None
-    found: dict[int, Line] = {}
-    for con_id, position in held.items():
-        line = found[con_id] = _line(book, con_id, book.by_number(con_id))
-        line.position = position
-    for state in working:
-        intent = state.intent
-        if intent is None or intent.action != "NEW":
-            continue
-        known = found.get(state.con_id)
-        if known is None:
-            known = _line(book, state.con_id, book.by_number(state.con_id))
-            # An order of an earlier run may name a contract that was not asked about in this one.
-            known.name, known.currency = intent.symbol or known.name, intent.currency
-            known.multiplier = state.multiplier
-            found[state.con_id] = known
-        known.open(intent.sign, state.open_quantity, intent.limit_price, intent.stop_price)
-        if state.change is not None:  # either terms may be in force
-            known.open(intent.sign, ZERO, state.change.limit_price, state.change.stop_price)
-    if order is not None and instrument is not None:
-        line = found.get(instrument.con_id) or _line(book, instrument.con_id, instrument)
-        found[instrument.con_id] = line
-        if order.quantity is not None and order.sign:
-            line.open(order.sign, max(ZERO, order.quantity - filled), order.limit_price, order.stop_price)
-    return found
+    def _holding(self, con_id: int) -> Holding:
+        found = self._holdings.get(con_id)
+        if found is None:
+            found = self._holdings[con_id] = Holding()
+        return found
 
 
-def gross_exposure(book: Book) -> Decimal:
-    """
-    ``gross`` of everything held and open.
-
-    Raises:
-        MissingPriceError, MissingRateError: see ``gross``.
-    """
-    found = lines(book, book.working())
-    if found is None:
-        raise MissingPriceError("The account, whose positions the broker has not told yet,")
-    return gross(found.values(), book.currency)
+_NO_HOLDING: Final = Holding()
+_NO_CONTRACT: Final = 0
+"""No contract has this number."""
 
 
-def gross(found: Iterable[Line], currency: str) -> Decimal:
-    """
-    Sum over all contracts of the largest position that open orders can lead to, times its price.
-
-    Args:
-        found: what is held and open.
-        currency: of the account; the result's unit.
-
-    Raises:
-        MissingPriceError: a contract with exposure has no price.
-        MissingRateError: a contract's currency is not the account's.
-    """
-    total = ZERO
-    for line in found:
-        position = line.position
-        worst = max(abs(position + line.buys), abs(position - line.sells), abs(position))
-        if worst:
-            total += worst * line.price(currency)
-    return total
-
-
-def net(found: Iterable[Line], currency: str, sign: int) -> Decimal:
-    """
-    Signed sum of all positions times their prices when every open order of one side fills.
-
-    What offsets the sum counts at its mark, what adds to it at its dearest price.
-
-    Args:
-        found: what is held and open.
-        currency: of the account; the result's unit.
-        sign: +1: the buys fill; -1: the sells fill.
-
-    Raises:
-        MissingPriceError, MissingRateError: see ``gross``.
-    """
-    total = ZERO
-    for line in found:
-        after = line.position + line.buys if sign > 0 else line.position - line.sells
-        if after:
-            total += after * line.price(currency, worst=after * sign > 0)
-    return total
-
-
-def _line(book: Book, con_id: int, instrument: Instrument | None) -> Line:
-    mark = book.mark(con_id)
-    if instrument is None:
-        return Line(name=f"contract {con_id}", currency="", multiplier=Decimal(1), mark=mark)
-    return Line(
-        name=instrument.symbol, currency=instrument.currency, multiplier=instrument.multiplier, mark=mark
-    )
+def _without(line: Line, order: OpenOrder) -> Line:
+    if order.sign > 0:
+        return replace(line, buys=line.buys - order.quantity, buy_orders=line.buy_orders - 1)
+    return replace(line, sells=line.sells - order.quantity, sell_orders=line.sell_orders - 1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from toolkit.orders.events import Decision
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import OrderState
-from toolkit.risk.context import RATE_WINDOW_S, Context
+from toolkit.risk.context import Context, seconds
+from toolkit.risk.limits import RATE_WINDOW_S
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import at_most, no_contract, unreadable
 
@@ -52,7 +52,7 @@ def rate_within_limit(_order: Order, context: Context) -> Decision:
 
 def open_orders_within_limit(_order: Order, context: Context) -> Decision:
     """Orders that may still trade, this one included, are at most ``max_open_orders``."""
-    count = Decimal(len(context.working) + 1)
+    count = Decimal(context.open_orders + 1)
     limit = context.limits.numbers["max_open_orders"]
     return at_most("MAX_OPEN_ORDERS", "open orders would be", count, limit, "orders")
 
@@ -65,10 +65,58 @@ def open_orders_per_side_within_limit(order: Order, context: Context) -> Decisio
         fault = unreadable(order, "max_open_orders_per_side")
         assert fault is not None
         return fault
-    count = Decimal(len(context.of_contract(order.sign)) + 1)
+    count = Decimal(context.same_side + 1)
     limit = context.limits.numbers["max_open_orders_per_side"]
     what = f"open {'buys' if order.sign > 0 else 'sells'} of {context.instrument.symbol} would be"
     return at_most("MAX_OPEN_ORDERS_PER_SIDE", what, count, limit, "orders")
+
+
+def orders_per_day_within_limit(order: Order, context: Context) -> Decision:
+    """Orders accepted today in the contract, this one included, are at most ``max_orders_per_day``."""
+    if context.instrument is None:
+        return no_contract(order, "max_orders_per_day")
+    count, limit = Decimal(context.orders_today + 1), context.limits.numbers["max_orders_per_day"]
+    what = f"today's orders in {context.instrument.symbol} would be"
+    return at_most("ORDERS_PER_DAY", what, count, limit, "orders")
+
+
+def fills_within_limit(order: Order, context: Context) -> Decision:
+    """
+    Fills of the strategy in the contract within the last minute are below ``max_fills_per_minute``.
+
+    A strategy that runs in circles is stopped here (RTS 6, article 15, repeated automated execution).
+    """
+    if context.instrument is None:
+        return no_contract(order, "max_fills_per_minute")
+    count, limit = context.recent_fills, context.limits.numbers["max_fills_per_minute"]
+    passed = count < limit
+    return Decision(
+        code="REPEATED_EXECUTION",
+        passed=passed,
+        message=""
+        if passed
+        else f"strategy {order.strategy!r} had {count} fills in {context.instrument.symbol} within a minute, "
+        f"max_fills_per_minute is {limit}.",
+        observed=Decimal(count),
+        limit=limit,
+        unit="fills",
+    )
+
+
+def efficient(_order: Order, context: Context) -> Decision:
+    """The day's order-efficiency ratio with this order is at most ``max_order_efficiency_ratio``."""
+    limit = context.limits.numbers["max_order_efficiency_ratio"]
+    passed = context.efficiency <= limit
+    return Decision(
+        code="ORDER_EFFICIENCY",
+        passed=passed,
+        message=""
+        if passed
+        else f"the order-efficiency ratio would be {context.efficiency:.1f}, above "
+        f"max_order_efficiency_ratio {limit}; too few of today's orders were filled.",
+        observed=context.efficiency,
+        limit=limit,
+    )
 
 
 def no_self_cross(order: Order, context: Context) -> Decision:
@@ -83,9 +131,11 @@ def no_self_cross(order: Order, context: Context) -> Decision:
     if missing is not None:
         return missing
     account = order.account or context.account
-    for state in context.of_contract(-order.sign):
+    for state in context.siblings:
         other = state.intent
         assert other is not None
+        if other.sign == order.sign:
+            continue
         if (other.account or context.account) == account and _crosses(order, other):
             price = "the market" if other.limit_price is None else str(other.limit_price)
             return Decision(
@@ -139,4 +189,4 @@ def _age(context: Context, state: OrderState) -> Decimal:
     """Seconds since risk let an order pass."""
     assert context.now is not None
     assert state.accepted_at is not None
-    return Decimal((context.now - state.accepted_at) // timedelta(microseconds=1)) / 1_000_000
+    return seconds(context.now - state.accepted_at)

@@ -28,7 +28,7 @@ def quantity_within_limit(order: Order, context: Context) -> Decision:
     """Check 2: the quantity is at most ``max_order_quantity``, in units of the contract."""
     quantity, limit = order.quantity, context.limits.numbers["max_order_quantity"]
     if quantity is None:
-        return Decision(code="MAX_ORDER_QUANTITY", message="quantity cannot be compared with its limit.")
+        return Decision(code="BAD_QUANTITY", message="quantity cannot be compared with its limit.")
     passed = quantity <= limit
     return Decision(
         code="MAX_ORDER_QUANTITY",

@@ -172,9 +172,7 @@ def _check_clock(intent: OrderIntent | None, now: datetime) -> None:
 def _verdict(checker: SimpleRiskChecker, raw: dict[str, Any]) -> tuple[Decision, ...]:
     """Why risk refuses, () when it does not; a check that breaks refuses."""
     try:
-        if checker.validate(raw):
-            return ()
-        reasons = tuple(checker.violations(raw))
+        return checker.verdict(raw)
     except Exception as error:
         log.exception("The risk check failed on intent %s.", raw.get("intent_id"))
         return (
@@ -183,7 +181,6 @@ def _verdict(checker: SimpleRiskChecker, raw: dict[str, Any]) -> tuple[Decision,
                 message=f"The risk check itself failed ({type(error).__name__}: {error}); nothing was sent.",
             ),
         )
-    return reasons or (Decision(code="RISK_LIMITS", message="Risk limits exceeded"),)
 
 
 def _same_order(known: OrderState, intent: OrderIntent | None, content: dict[str, Any]) -> bool:

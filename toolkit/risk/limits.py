@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,7 @@ class Limit(NamedTuple):
         unit: of the limit and of what is measured.
         default: None: not enforced.
         kind: ``number``, ``names`` (a list, or text with commas) or ``flag``.
+        scopes: where it may also be set for one strategy or one symbol; the tightest then wins.
     """
 
     name: str
@@ -32,10 +34,22 @@ class Limit(NamedTuple):
     unit: str
     default: object = None
     kind: str = "number"
+    scopes: tuple[str, ...] = ()
 
+
+BOTH: Final = ("strategy", "symbol")
+SYMBOL: Final = ("symbol",)
+STRATEGY: Final = ("strategy",)
 
 LIMITS: Final = (
-    Limit("max_order_quantity", ("MAX_ORDER_QUANTITY",), "quantity of one order", "units", 1000),
+    Limit(
+        "max_order_quantity",
+        ("MAX_ORDER_QUANTITY",),
+        "quantity of one order",
+        "units",
+        1000,
+        scopes=BOTH,
+    ),
     Limit(
         "max_gross_exposure",
         ("MAX_GROSS_EXPOSURE",),
@@ -48,6 +62,7 @@ LIMITS: Final = (
         ("MAX_ORDER_NOTIONAL",),
         "quantity x price x multiplier of one order, at its worst price",
         "account currency",
+        scopes=BOTH,
     ),
     Limit(
         "max_net_exposure",
@@ -60,20 +75,29 @@ LIMITS: Final = (
         ("MAX_POSITION",),
         "position in one contract that open orders can lead to, long or short; reducing orders pass",
         "units",
+        scopes=SYMBOL,
     ),
     Limit(
         "price_collar_bps",
         ("PRICE_COLLAR", "STOP_WRONG_SIDE"),
         "how far a limit may be beyond the other side of a fresh quote; stops trigger beyond the quote",
         "bps",
+        scopes=BOTH,
     ),
     Limit(
         "max_quote_age_s",
         ("STALE_QUOTE", "DELAYED_QUOTE", "CROSSED_QUOTE"),
         "time since the quote's last tick; delayed quotes count 15 minutes more",
         "s",
+        scopes=BOTH,
     ),
-    Limit("max_spread_bps", ("WIDE_SPREAD", "CROSSED_QUOTE"), "ask minus bid over their middle", "bps"),
+    Limit(
+        "max_spread_bps",
+        ("WIDE_SPREAD", "CROSSED_QUOTE"),
+        "ask minus bid over their middle",
+        "bps",
+        scopes=BOTH,
+    ),
     Limit(
         "max_orders_per_second",
         ("ORDER_RATE",),
@@ -86,6 +110,48 @@ LIMITS: Final = (
         "time in which account, contract, side, quantity, type and prices may not repeat "
         "unless the intent says allow_repeat",
         "s",
+        scopes=SYMBOL,
+    ),
+    Limit(
+        "max_orders_per_day",
+        ("ORDERS_PER_DAY",),
+        "orders accepted since midnight UTC in one contract",
+        "orders",
+        scopes=SYMBOL,
+    ),
+    Limit(
+        "max_fills_per_minute",
+        ("REPEATED_EXECUTION",),
+        "fills of one strategy in one contract within a minute; at the limit its next order is denied",
+        "fills",
+        scopes=BOTH,
+    ),
+    Limit(
+        "max_order_efficiency_ratio",
+        ("ORDER_EFFICIENCY",),
+        "the day's orders, changes and cancels over orders with a fill plus one; the broker objects above 20",
+        "",
+    ),
+    Limit(
+        "fat_finger_multiple",
+        ("FAT_FINGER",),
+        "quantity over the median of the strategy's last 20 orders, once it has 5",
+        "times",
+        scopes=BOTH,
+    ),
+    Limit(
+        "max_move_bps",
+        ("PRICE_MOVE",),
+        "how far the middle of the quote may be from the close of the day before, either way",
+        "bps",
+        scopes=BOTH,
+    ),
+    Limit(
+        "min_days_to_expiry",
+        ("EXPIRY_SOON",),
+        "days until the last trading day of a future or option",
+        "days",
+        scopes=BOTH,
     ),
     Limit("max_open_orders", ("MAX_OPEN_ORDERS",), "orders that may still trade", "orders"),
     Limit(
@@ -94,6 +160,7 @@ LIMITS: Final = (
         "orders that may still trade in one contract on one side; the broker refuses more than 20",
         "orders",
         20,
+        scopes=SYMBOL,
     ),
     Limit(
         "allow_short",
@@ -102,6 +169,16 @@ LIMITS: Final = (
         "",
         default=True,
         kind="flag",
+        scopes=BOTH,
+    ),
+    Limit(
+        "allow_closed_market",
+        ("MARKET_CLOSED",),
+        "false: an order needs an open session, or with outside_rth one outside regular hours",
+        "",
+        default=True,
+        kind="flag",
+        scopes=BOTH,
     ),
     Limit(
         "allow_self_cross",
@@ -118,6 +195,7 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
     Limit(
         "allowed_symbols",
@@ -126,6 +204,7 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
     Limit(
         "allowed_sec_types",
@@ -134,10 +213,15 @@ LIMITS: Final = (
         "",
         default=(),
         kind="names",
+        scopes=STRATEGY,
     ),
 )
 
 DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
+
+
+RATE_WINDOW_S: Final = Decimal(1)
+"""Seconds over which orders are counted for ``max_orders_per_second``."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,16 +232,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         numbers: name -> value, those that are not enforced left out.
         names: name -> upper-case entries, empty ones left out.
         forbidden: flags that are false.
+        in_force: which limits these are.
+        look_back: how far back in time any of them looks at orders.
     """
 
     numbers: Mapping[str, Decimal]
     names: Mapping[str, frozenset[str]]
     forbidden: frozenset[str]
+    in_force: frozenset[str]
+    look_back: timedelta
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Limits:
         """
-        The limits that a complete config describes.
+        The limits that a config names; a complete one names them all.
 
         Raises:
             ConfigError: a value is malformed; the sentence names it.
@@ -166,6 +254,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         names: dict[str, frozenset[str]] = {}
         forbidden: set[str] = set()
         for limit in LIMITS:
+            if limit.name not in config:
+                continue
             value = config[limit.name]
             if limit.kind == "names":
                 if entries := _names(limit.name, value):
@@ -176,14 +266,47 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             # The specification's two limits are always in force.
             elif value is not None or limit.name in _ALWAYS:
                 numbers[limit.name] = _number(limit.name, value)
-        return cls(numbers=numbers, names=names, forbidden=frozenset(forbidden))
+        return cls.of(numbers, names, frozenset(forbidden))
 
-    def enforces(self, name: str) -> bool:
-        """Whether a limit is in force."""
-        return name in self.numbers or name in self.names or name in self.forbidden
+    @classmethod
+    def of(
+        cls,
+        numbers: Mapping[str, Decimal],
+        names: Mapping[str, frozenset[str]],
+        forbidden: frozenset[str],
+    ) -> Limits:
+        """Limits by their values."""
+        seconds = max(RATE_WINDOW_S, numbers.get("repeat_window_s", RATE_WINDOW_S))
+        return cls(
+            numbers=numbers,
+            names=names,
+            forbidden=forbidden,
+            in_force=frozenset({*numbers, *names, *forbidden}),
+            look_back=timedelta(seconds=float(seconds)),
+        )
+
+    def tightened(self, other: Limits) -> Limits:
+        """Both together: of every limit the tighter one."""
+        numbers, names = dict(self.numbers), dict(self.names)
+        for name, value in other.numbers.items():
+            tighter = max if name in _LARGER_IS_TIGHTER else min
+            numbers[name] = tighter(numbers.get(name, value), value)
+        for name, entries in other.names.items():
+            mine = names.get(name, entries)
+            names[name] = mine | entries if name == "blocked_symbols" else mine & entries
+        return Limits.of(numbers, names, self.forbidden | other.forbidden)
+
+    def written(self) -> dict[str, object]:
+        """The limits in plain values, each written in one way only."""
+        return {
+            **{name: f"{value.normalize():f}" for name, value in self.numbers.items()},
+            **{name: sorted(entries) for name, entries in self.names.items()},
+            **dict.fromkeys(self.forbidden, "false"),
+        }
 
 
 _ALWAYS = frozenset({"max_order_quantity", "max_gross_exposure"})
+_LARGER_IS_TIGHTER = frozenset({"repeat_window_s", "min_days_to_expiry"})
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,11 +316,23 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a name is unknown.
     """
-    for name in config.keys() - DEFAULTS.keys():
-        near = difflib.get_close_matches(str(name), DEFAULTS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(DEFAULTS)}."
-        raise ConfigError(f"Risk limit {name!r} is unknown{hint}")
+    refuse_unknown(config, DEFAULTS, "Risk limit")
     return {**DEFAULTS, **config}
+
+
+def refuse_unknown(config: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+    """
+    Stop at the first name that is not known.
+
+    Raises:
+        ConfigError: says which name, and what may be meant.
+    """
+    names = list(known)
+    for name in config:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}."
+            raise ConfigError(f"{what} {name!r} is unknown{hint}")
 
 
 def limits_table() -> str:

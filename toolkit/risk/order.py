@@ -19,7 +19,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     What risk needs of a raw intent, whatever dict a strategy may hold.
 
     Attributes:
-        symbol, sec_type, order_type, account: as the intent says, ``""`` where it says nothing.
+        symbol, sec_type, order_type, account, strategy: as the intent says, ``""`` where it says nothing.
         con_id: the broker's contract number, 0 when the intent names none.
         sign: +1 for BUY, -1 for SELL, 0 for anything else.
         quantity: units of the contract; None when it is missing or no number.
@@ -34,6 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sec_type: str
     order_type: str
     account: str
+    strategy: str
     con_id: int
     sign: int
     quantity: Decimal | None
@@ -55,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             sec_type=str(raw.get("sec_type") or "STK"),
             order_type=order_type if isinstance(order_type, str) else "",
             account=str(raw.get("account") or ""),
+            strategy=str(raw.get("strategy_id") or ""),
             con_id=number if isinstance(number, int) else 0,
             sign=_SIGNS.get(str(raw.get("direction")), 0),
             quantity=quantity,

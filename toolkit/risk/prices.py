@@ -117,6 +117,23 @@ def stop_beyond_quote(order: Order, context: Context) -> Decision:
     )
 
 
+def move_within_limit(_order: Order, context: Context) -> Decision:
+    """The middle of the quote is at most ``max_move_bps`` away from the close of the day before."""
+    mid, close = context.quote.mid, context.quote.close
+    if mid is None:
+        return _no_quote()
+    if not close:
+        return Decision(code="NO_CLOSE", message="the broker has not told the close of the day before.")
+    return at_most(
+        "PRICE_MOVE",
+        f"the quote's middle {mid} has moved from the close {close} by",
+        abs(mid - close) * BPS / close,
+        context.limits.numbers["max_move_bps"],
+        "bps",
+        "quote",
+    )
+
+
 def _unusable(context: Context) -> Decision | None:
     """Why no collar can be laid around the quote, None when one can."""
     for verdict in (
@@ -129,10 +146,9 @@ def _unusable(context: Context) -> Decision | None:
 
 
 def _fresh(context: Context, limit: Decimal) -> Decision:
-    quote, now = context.quote, context.now
-    if quote.bid is None or quote.ask is None or quote.at is None or now is None:
+    quote, age = context.quote, context.quote_age
+    if quote.bid is None or quote.ask is None or age is None:
         return _no_quote()
-    age = Decimal(repr((now - quote.at).total_seconds()))
     if quote.delayed:
         age += DELAY_S
     passed = age <= limit

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from toolkit.orders.events import Decision
-from toolkit.risk import flow, form, prices, size
+from toolkit.risk import calendar, flow, form, prices, size
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
@@ -48,6 +48,10 @@ RULES: Final = (
     Rule(prices.spread_within_limit, ("max_spread_bps",)),
     Rule(prices.price_within_collar, ("price_collar_bps",)),
     Rule(prices.stop_beyond_quote, ("price_collar_bps",)),
+    Rule(prices.move_within_limit, ("max_move_bps",)),
+    Rule(calendar.market_open, ("allow_closed_market",)),
+    Rule(calendar.expiry_far_enough, ("min_days_to_expiry",)),
+    Rule(size.quantity_is_usual, ("fat_finger_multiple",)),
     Rule(size.order_notional, ("max_order_notional",)),
     Rule(size.gross_exposure_within_limit, ("max_gross_exposure",)),
     Rule(size.net_exposure_within_limit, ("max_net_exposure",)),
@@ -58,6 +62,9 @@ RULES: Final = (
     Rule(flow.open_orders_per_side_within_limit, ("max_open_orders_per_side",)),
     Rule(flow.rate_within_limit, ("max_orders_per_second",)),
     Rule(flow.no_repeat, ("repeat_window_s",)),
+    Rule(flow.orders_per_day_within_limit, ("max_orders_per_day",)),
+    Rule(flow.fills_within_limit, ("max_fills_per_minute",)),
+    Rule(flow.efficient, ("max_order_efficiency_ratio",)),
 )
 
 
@@ -66,5 +73,5 @@ def in_force(limits: Limits, *, bound: bool) -> tuple[Check, ...]:
     return tuple(
         rule.check
         for rule in RULES
-        if (bound or not rule.needs_book) and (not rule.limits or any(map(limits.enforces, rule.limits)))
+        if (bound or not rule.needs_book) and (not rule.limits or not limits.in_force.isdisjoint(rule.limits))
     )

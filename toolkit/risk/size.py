@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
-from toolkit.risk.exposure import ZERO, Line, MissingPriceError, MissingRateError, gross, net
+from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.order import Order
-from toolkit.risk.verdicts import at_most, gap
+from toolkit.risk.verdicts import at_most, gap, unreadable
+
+
+def quantity_is_usual(order: Order, context: Context) -> Decision:
+    """The quantity is at most ``fat_finger_multiple`` times what is usual for the strategy."""
+    fault = unreadable(order, "fat_finger_multiple")
+    if fault is not None:
+        return fault
+    assert order.quantity is not None
+    usual = context.usual_quantity
+    if usual is None:
+        return Decision(code="FAT_FINGER", passed=True)
+    return at_most(
+        "FAT_FINGER",
+        f"its quantity over the {usual:f} that is usual for strategy {order.strategy!r} is",
+        order.quantity / usual,
+        context.limits.numbers["fat_finger_multiple"],
+        "times",
+    )
 
 
 def order_notional(order: Order, context: Context) -> Decision:
@@ -23,7 +40,7 @@ def order_notional(order: Order, context: Context) -> Decision:
     if missing is not None:
         return missing
     assert order.quantity is not None
-    line, limit = context.line, context.limits.numbers["max_order_notional"]
+    line, limit = context.own, context.limits.numbers["max_order_notional"]
     if order.sign > 0 and order.limit_price is not None:
         price: Decimal | None = order.limit_price
         source = "limit"
@@ -34,9 +51,10 @@ def order_notional(order: Order, context: Context) -> Decision:
         source = "quote" if price > own else "order"
     if not price:
         return _no_price(line.name)
-    if line.currency != context.currency:
-        return _no_rate(f"{line.name} trades in {line.currency}, the account is in {context.currency or '?'}")
-    observed = order.quantity * price * line.multiplier
+    try:
+        observed = order.quantity * line.money(price)
+    except MissingRateError as error:
+        return _no_rate(str(error))
     return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
 
 
@@ -46,9 +64,10 @@ def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_gross_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, lambda found: gross(found, context.currency))
-    if isinstance(after, Decision):
-        return after
+    worth = _worth(context)
+    if isinstance(worth, Decision):
+        return worth
+    after = worth.gross
     passed = after <= limit
     return Decision(
         code="MAX_GROSS_EXPOSURE",
@@ -74,9 +93,10 @@ def net_exposure_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_net_exposure")
     if missing is not None:
         return missing
-    after = _measured(context, lambda found: net(found, context.currency, order.sign))
-    if isinstance(after, Decision):
-        return after
+    worth = _worth(context)
+    if isinstance(worth, Decision):
+        return worth
+    after = worth.up if order.sign > 0 else worth.down
     passed = after * order.sign <= limit
     return Decision(
         code="MAX_NET_EXPOSURE",
@@ -100,7 +120,7 @@ def position_within_limit(order: Order, context: Context) -> Decision:
     missing = gap(order, context, "max_position")
     if missing is not None:
         return missing
-    line, limit = context.line, context.limits.numbers["max_position"]
+    line, limit = context.own, context.limits.numbers["max_position"]
     after = line.position + line.buys if order.sign > 0 else line.position - line.sells
     passed = after * order.sign <= limit
     return Decision(
@@ -122,7 +142,7 @@ def no_short_sale(order: Order, context: Context) -> Decision:
         return missing
     if order.sign > 0:
         return Decision(code="SHORT_SALE", passed=True)
-    line = context.line
+    line = context.own
     held = max(line.position, ZERO)
     passed = line.sells <= held
     return Decision(
@@ -137,15 +157,15 @@ def no_short_sale(order: Order, context: Context) -> Decision:
     )
 
 
-def _measured(context: Context, measure: Callable[[list[Line]], Decimal]) -> Decimal | Decision:
-    """What ``measure`` finds on all lines, or the denial for what it lacks."""
-    assert context.lines is not None
-    try:
-        return measure(list(context.lines.values()))
-    except MissingPriceError as error:
-        return _no_price(str(error))
-    except MissingRateError as error:
-        return _no_rate(str(error))
+def _worth(context: Context) -> Worth | Decision:
+    """Exposure of everything, the order included, or the denial for what it cannot be measured for."""
+    match context.worth:
+        case MissingPriceError() as error:
+            return _no_price(str(error))
+        case MissingRateError() as error:
+            return _no_rate(str(error))
+        case worth:
+            return worth
 
 
 def _no_price(name: str) -> Decision:
@@ -156,4 +176,4 @@ def _no_price(name: str) -> Decision:
 
 
 def _no_rate(what: str) -> Decision:
-    return Decision(code="NO_FX_RATE", message=f"{what}, and no exchange rate is known.")
+    return Decision(code="NO_FX_RATE", message=f"{what}; wait until the broker tells it.")

@@ -60,4 +60,4 @@ def gap(order: Order, context: Context, what: str) -> Decision | None:
         return fault
     if context.instrument is None:
         return no_contract(order, what)
-    return no_positions(what) if context.lines is None else None
+    return no_positions(what) if context.line is None else None

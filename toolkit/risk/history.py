@@ -1,0 +1,125 @@
+"""What was asked of the broker before: counts of the day, usual quantities, recent fills."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from statistics import median
+from typing import Final
+
+from toolkit.orders.events import Accepted, AnyEvent, CancelRequested, Executed, ReplaceRequested, Sent
+from toolkit.orders.state import OrderState
+
+USUAL_ORDERS: Final = 20
+"""Orders of a strategy whose median quantity is what is usual for it."""
+ENOUGH_ORDERS: Final = 5
+"""Orders before which nothing is usual."""
+FILL_WINDOW: Final = timedelta(minutes=1)
+REMEMBERED_FILLS: Final = 1000
+"""Fills of one strategy in one contract that are remembered within the window."""
+
+
+class History:
+    """
+    Counts over the facts of one journal; ``observe`` wants them all, oldest first.
+
+    A day is a UTC day, of the time at which we learnt a fact.
+    """
+
+    def __init__(self) -> None:
+        self._day = date.min
+        self._messages = 0
+        self._executed: set[str] = set()
+        self._accepted: list[OrderState] = []
+        self._orders: Counter[int] = Counter()
+        """contract number -> orders accepted today"""
+        self._quantities: defaultdict[str, deque[Decimal]] = defaultdict(lambda: deque(maxlen=USUAL_ORDERS))
+        """strategy -> quantities of its last orders"""
+        self._fills: defaultdict[tuple[str, int], deque[datetime]] = defaultdict(
+            lambda: deque(maxlen=REMEMBERED_FILLS)
+        )
+        """(strategy, contract number) -> when its last fills were learnt"""
+
+    def observe(self, event: AnyEvent, state: OrderState) -> None:
+        """Count one fact; ``state`` is the order after it."""
+        intent = state.intent
+        if intent is None or intent.action != "NEW":
+            return
+        today = self._is_today(event.at)
+        match event:
+            case Accepted():
+                self.accept(state)
+                self._quantities[intent.strategy_id].append(intent.quantity)
+            case Sent() | ReplaceRequested():
+                self._messages += today
+            case CancelRequested() if state.order_id is not None:
+                self._messages += today
+            case Executed():
+                if today:
+                    self._executed.add(event.intent_id)
+                self._fills[intent.strategy_id, state.con_id].append(event.at)
+
+    def accept(self, state: OrderState) -> None:
+        """Count one order that risk let pass; what is usual for its strategy stays as it was."""
+        if state.accepted_at is not None:
+            self._orders[state.con_id] += self._is_today(state.accepted_at)
+            self._accepted.append(state)
+
+    def copy(self) -> History:
+        """The same history, to go on from apart from this one."""
+        other = History()
+        other._day, other._messages = self._day, self._messages
+        other._executed, other._orders = set(self._executed), Counter(self._orders)
+        other._accepted = list(self._accepted)
+        for strategy, quantities in self._quantities.items():
+            other._quantities[strategy].extend(quantities)
+        for key, times in self._fills.items():
+            other._fills[key].extend(times)
+        return other
+
+    def accepted_since(self, since: datetime) -> Iterator[OrderState]:
+        """Orders that risk let pass after ``since`` (UTC), newest first, as they were then."""
+        for state in reversed(self._accepted):
+            if state.accepted_at is None or state.accepted_at <= since:
+                return
+            yield state
+
+    def orders(self, con_id: int, now: datetime) -> int:
+        """Orders accepted today in one contract."""
+        return self._orders[con_id] if now.date() == self._day else 0
+
+    def efficiency(self, now: datetime, *, one_more: bool = True) -> Decimal:
+        """
+        Today's order-efficiency ratio: (orders + changes + cancels) / (orders with a fill + 1).
+
+        The broker calls a ratio above 20 excessive (Interactive Brokers, knowledge base 1343).
+
+        Args:
+            now: UTC.
+            one_more: count one more order, which has no fill yet.
+        """
+        today = now.date() == self._day
+        messages, executed = (self._messages, len(self._executed)) if today else (0, 0)
+        return Decimal(messages + one_more) / (executed + 1)
+
+    def usual_quantity(self, strategy: str) -> Decimal | None:
+        """Median quantity of a strategy's last orders; None while there are too few."""
+        quantities = self._quantities.get(strategy, ())
+        return median(quantities) if len(quantities) >= ENOUGH_ORDERS else None
+
+    def fills(self, strategy: str, con_id: int, now: datetime) -> int:
+        """Fills of a strategy in one contract within the last minute."""
+        times = self._fills.get((strategy, con_id), deque[datetime]())
+        return sum(1 for at in islice(reversed(times), REMEMBERED_FILLS) if now - at < FILL_WINDOW)
+
+    def _is_today(self, at: datetime) -> bool:
+        """Whether a fact is of the newest day seen so far, which starts at zero."""
+        if at.date() > self._day:
+            self._day = at.date()
+            self._messages = 0
+            self._executed.clear()
+            self._orders.clear()
+        return at.date() == self._day

@@ -1,0 +1,131 @@
+"""The kinds of row in a frame of intents: rows that differ in their numbers alone are judged once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from toolkit.orders.contract import Instrument
+from toolkit.orders.events import Decision
+from toolkit.risk import flow, form, prices, size
+from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.columns import Ints, Numbers, firsts, flags, joined, numbers, row, words
+from toolkit.risk.context import Context
+from toolkit.risk.limits import Limits
+from toolkit.risk.order import Order
+from toolkit.risk.overlay import Overlay
+from toolkit.risk.rules import Check
+
+WORDS: Final = {
+    "con_id": 0,
+    "symbol": "",
+    "sec_type": "STK",
+    "exchange": "SMART",
+    "primary_exchange": "",
+    "currency": "USD",
+    "expiry": "",
+    "strike": None,
+    "right": "",
+    "multiplier": None,
+    "strategy_id": "",
+    "account": "",
+    "direction": "",
+    "order_type": "",
+    "tif": "DAY",
+}
+"""Fields of a row that are names, with what an empty one means."""
+
+BY_NUMBERS: Final[dict[Callable[..., Decision], str]] = {
+    form.quantity_within_limit: "MAX_ORDER_QUANTITY",
+    size.quantity_is_usual: "FAT_FINGER",
+    prices.price_within_collar: "PRICE_COLLAR",
+    prices.stop_beyond_quote: "STOP_WRONG_SIDE",
+    size.order_notional: "MAX_ORDER_NOTIONAL",
+    size.gross_exposure_within_limit: "MAX_GROSS_EXPOSURE",
+    size.net_exposure_within_limit: "MAX_NET_EXPOSURE",
+    size.position_within_limit: "MAX_POSITION",
+    size.no_short_sale: "SHORT_SALE",
+    flow.no_self_cross: "SELF_CROSS",
+    flow.open_orders_within_limit: "MAX_OPEN_ORDERS",
+    flow.open_orders_per_side_within_limit: "MAX_OPEN_ORDERS_PER_SIDE",
+    flow.rate_within_limit: "ORDER_RATE",
+    flow.no_repeat: "DUPLICATE_ECONOMICS",
+    flow.orders_per_day_within_limit: "ORDERS_PER_DAY",
+}
+"""Rules that a row's numbers, or the rows before it, decide; with the code that is theirs."""
+
+
+class Kind(NamedTuple):
+    """
+    Rows with the same words.
+
+    Attributes:
+        order, instrument, limits, context: of one of them.
+        verdicts: what every rule in force says of it.
+    """
+
+    order: Order
+    instrument: Instrument | None
+    limits: Limits
+    context: Context
+    verdicts: dict[Check, Decision]
+
+    def open_question(self, check: Check) -> bool:
+        """Whether a rule's verdict on other rows of the kind depends on their numbers."""
+        verdict = self.verdicts.get(check)
+        return verdict is not None and verdict.code == BY_NUMBERS.get(check)
+
+    def observed(self, check: Check) -> Decimal:
+        """What a rule that counts orders has counted, the row included."""
+        value = self.verdicts[check].observed
+        return Decimal(1) if value is None else value
+
+
+class Columns(NamedTuple):
+    """
+    The rows of a frame.
+
+    Attributes:
+        kind: which of ``kinds`` each row is.
+        quantity, limit, stop: as written.
+    """
+
+    kind: Ints
+    kinds: list[Kind]
+    quantity: Numbers
+    limit: Numbers
+    stop: Numbers
+
+
+def read(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Overlay) -> Columns:
+    """
+    Sort the rows of a frame by kind, and let the rules judge one of each.
+
+    Raises:
+        InexactError: numbers do not fit into 64-bit integers.
+    """
+    quantity, limit, stop = (numbers(frame, name) for name in ("quantity", "limit_price", "stop_price"))
+    codes: list[tuple[Ints, int]] = []
+    for name, default in WORDS.items():
+        column, values = words(frame, name, default)  # type: ignore[arg-type]
+        codes.append((column, len(values)))
+    codes += [(flags(frame, name).astype(np.int64), 2) for name in ("outside_rth", "allow_repeat")]
+    for each in (quantity, limit, stop):
+        codes.append((each.known.astype(np.int64) + (each.known & (each.values > 0)), 3))
+    kind, _ = joined(codes)
+    rows = [_judge(frame, int(n), checker, book) for n in firsts(kind)]
+    return Columns(kind, rows, quantity, limit, stop)
+
+
+def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: Overlay) -> Kind:
+    raw = row(frame, number)
+    order, instrument = Order.read(raw), book.instrument(raw)
+    limits = checker.limits_of(order, instrument)
+    context = Context.of(order, book, instrument, limits)
+    return Kind(
+        order, instrument, limits, context, {check: check(order, context) for check in checker.rules(limits)}
+    )

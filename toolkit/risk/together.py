@@ -1,0 +1,81 @@
+"""Rules of ``kinds.BY_NUMBERS`` that add up the approved rows before each one, on whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from toolkit.risk import flow, size
+from toolkit.risk.ahead import Ahead
+from toolkit.risk.columns import Ints
+from toolkit.risk.encounters import repeat, self_cross
+from toolkit.risk.rules import Check
+from toolkit.risk.tables import Outcome
+
+
+def _gross(ahead: Ahead) -> Outcome:
+    return ahead.table.at_most(ahead.exposure(0), "max_gross_exposure", ahead.table.money_decimals)
+
+
+def _net(ahead: Ahead) -> Outcome:
+    table = ahead.table
+    after = np.where(table.sign > 0, ahead.exposure(1), ahead.exposure(2))
+    limit = table.limits("max_net_exposure", table.money_decimals)
+    return Outcome(after * table.sign > limit, after, "max_net_exposure", 10.0**table.money_decimals)
+
+
+def _position_after(ahead: Ahead) -> Outcome:
+    table = ahead.table
+    change = np.where(table.sign > 0, ahead.buys + table.quantity, -(ahead.sells + table.quantity))
+    after = ahead.position + change
+    limit = table.limits("max_position", table.quantity_decimals)
+    return Outcome(after * table.sign > limit, after, "max_position", 10.0**table.quantity_decimals)
+
+
+def _short_sale(ahead: Ahead) -> Outcome:
+    table = ahead.table
+    sells, held = ahead.sells + table.quantity, np.maximum(ahead.position, 0)
+    return Outcome((sells > held) & (table.sign < 0), sells, held, 10.0**table.quantity_decimals)
+
+
+def _open_orders(ahead: Ahead) -> Outcome:
+    return _count(ahead, flow.open_orders_within_limit, "max_open_orders", ahead.orders)
+
+
+def _open_per_side(ahead: Ahead) -> Outcome:
+    before = np.where(ahead.table.sign > 0, ahead.orders_of(1), ahead.orders_of(-1))
+    return _count(ahead, flow.open_orders_per_side_within_limit, "max_open_orders_per_side", before)
+
+
+def _rate(ahead: Ahead) -> Outcome:
+    return _count(ahead, flow.rate_within_limit, "max_orders_per_second", ahead.orders)
+
+
+def _per_day(ahead: Ahead) -> Outcome:
+    before = ahead.orders_of(1) + ahead.orders_of(-1)
+    return _count(ahead, flow.orders_per_day_within_limit, "max_orders_per_day", before)
+
+
+def _count(ahead: Ahead, check: Check, name: str, before: Ints) -> Outcome:
+    """A rule that counts orders: its count on one row alone, and the rows before each."""
+    alone = ahead.table.by_kind(
+        f"{name} alone", lambda k: int(k.observed(check)) if k.open_question(check) else 0
+    )
+    return ahead.table.at_most(alone + before, name, 0)
+
+
+TOGETHER: Final[dict[Check, Callable[[Ahead], Outcome]]] = {
+    size.gross_exposure_within_limit: _gross,
+    size.net_exposure_within_limit: _net,
+    size.position_within_limit: _position_after,
+    size.no_short_sale: _short_sale,
+    flow.no_self_cross: self_cross,
+    flow.open_orders_within_limit: _open_orders,
+    flow.open_orders_per_side_within_limit: _open_per_side,
+    flow.rate_within_limit: _rate,
+    flow.no_repeat: repeat,
+    flow.orders_per_day_within_limit: _per_day,
+}
+"""Rule -> its outcome on every row, given what stands before each."""
