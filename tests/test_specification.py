@@ -125,9 +125,11 @@ def test_every_order_type_of_the_document_is_taken(
 
     async def place() -> int | None:
         client, _ = await connected(home)
-        intent = {"intent_id": "typed", "symbol": "SPY", "direction": "BUY", **ast.literal_eval(code)}
+        # The gateway remembers: under one id it would be the same order, sent from another journal.
+        intent_id = f"typed-{title.replace(' ', '-')}"
+        intent = {"intent_id": intent_id, "symbol": "SPY", "direction": "BUY", **ast.literal_eval(code)}
         order_id = await client.place_order(intent)
-        await until(lambda: client.ledger.get("typed").acked_at is not None)
+        await until(lambda: client.ledger.get(intent_id).acked_at is not None)
         await client.disconnect_async()
         return order_id
 
@@ -246,7 +248,7 @@ def test_the_health_check_runs_and_the_metrics_have_the_documents_names(
         await client.place_order({**base, "intent_id": "a", "quantity": 5000})
         await client.place_order({**base, "intent_id": "b", "quantity": 1})
         await client.place_order({**base, "intent_id": "c", "quantity": 1, "limit_price": 10.001})
-        await client.place_order({"intent_id": "d", **base, "quantity": 1, "limit_price": 2000})
+        await client.place_order({"intent_id": "d", **base, "quantity": 1, "limit_price": 900})
         await until(lambda: client.ledger.get("c").final and client.ledger.get("d").final)
         text = generate_latest(metrics.registry).decode()
         await client.disconnect_async()

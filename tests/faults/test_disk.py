@@ -183,15 +183,3 @@ def test_a_journal_of_a_newer_version_is_refused_until_the_newer_version_is_back
     with closing(sqlite3.connect(traded, isolation_level=None)) as database:
         database.execute(f"pragma user_version = {version}")
     goes_on(gateway, variables, home, "waits")
-
-
-def test_h17_a_second_service_is_refused_and_the_first_one_trades_on(
-    gateway: PaperGateway, variables: Variables, home: Path
-) -> None:
-    with running("serve", **variables) as first:
-        second = run("serve", **variables)
-        assert (second.returncode, second.stdout) == (1, "")
-        assert f"is in use by process {first.process.pid}; stop it first" in second.stderr
-        send(home, "first")
-        wait_until(lambda: gateway.ledger.fills)
-    assert sent(gateway) == {"first": 1}
