@@ -98,6 +98,16 @@ class MarketBook:
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
 
+    def copy(self) -> MarketBook:
+        """The book as it stands now, apart from this one, so that another thread may read it."""
+        now = self._clock()
+        other = MarketBook(lambda: now)
+        for name in ("_instruments", "_resolved", "_quotes", "_marks", "_positions", "_rates", "values"):
+            setattr(other, name, dict(getattr(self, name)))
+        other.account = self.account
+        other.history, other.exposure = self.history.copy(), self.exposure.copy(other)
+        return other
+
     def observe(self, event: AnyEvent, state: OrderState) -> None:
         """Take one fact about our orders; ``OrderLedger`` tells them all, its journal's first."""
         self.history.observe(event, state)

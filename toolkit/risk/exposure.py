@@ -166,6 +166,10 @@ class Exposure:
         left_out = holding.orders.get(without)
         return line if left_out is None else _without(line, left_out)
 
+    def contracts(self) -> list[int]:
+        """Numbers of the contracts with a position or an open order."""
+        return [con_id for con_id, held in self._holdings.items() if held.position or held.orders]
+
     def orders(self, con_id: int, without: str = "") -> Collection[OrderState]:
         """Orders in one contract that may still trade, oldest first."""
         orders = self._holdings.get(con_id, _NO_HOLDING).orders

@@ -217,11 +217,13 @@ LIMITS: Final = (
     ),
 )
 
+BY_NAME: Final[Mapping[str, Limit]] = {limit.name: limit for limit in LIMITS}
 DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
 
 
 RATE_WINDOW_S: Final = Decimal(1)
 """Seconds over which orders are counted for ``max_orders_per_second``."""
+RATE_WINDOW: Final = timedelta(seconds=float(RATE_WINDOW_S))
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
