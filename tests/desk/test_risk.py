@@ -58,4 +58,4 @@ def test_headroom_is_what_the_account_leaves_and_can_be_drawn(desk: Desk) -> Non
     assert used == 100 * 540.01
     assert more == 200 * 540.01 + 50 * 460.01
     (axes,) = desk.risk.plot().axes
-    assert "54,001 of 1e+06 USD" in [text.get_text() for text in axes.texts]
+    assert "54,001 of 1,000,000 USD" in [text.get_text() for text in axes.texts]

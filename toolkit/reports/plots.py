@@ -195,17 +195,18 @@ def headroom_bars(headroom: pd.DataFrame) -> Figure:
     share = (100 * used / allowed.where(allowed > 0)).fillna(0.0).where(~((allowed == 0) & (used > 0)), 100.0)
     full = used.isna() | (used >= allowed)
     colours = [ORANGE if each else BLUE for each in full]
-    bars = axes.barh(list(headroom.index), share.clip(upper=120), color=colours, height=0.7)
+    axes.barh(list(headroom.index), share.clip(upper=120), color=colours, height=0.7)
     labels = [
         f"cannot be measured: {where}"
         if np.isnan(one)
-        else f"{one:,.6g} of {of:,.6g} {unit}".rstrip() + (f", {where}" if where else "")
+        else f"{_figure_of(one)} of {_figure_of(of)} {unit}".rstrip() + (f", {where}" if where else "")
         for one, of, unit, where in zip(used, allowed, headroom["unit"], headroom["where"], strict=True)
     ]
-    axes.bar_label(bars, labels, padding=4, fontsize=9)
+    for place, label in enumerate(labels):
+        axes.text(125, place, label, va="center", fontsize=9)
     axes.axvline(100, color="black", linewidth=0.8)
     axes.invert_yaxis()
-    axes.set_xlim(0, 190)
+    axes.set_xlim(0, 200)
     axes.set_xticks([0, 25, 50, 75, 100])
     axes.set_xlabel("% of the limit")
     axes.grid(visible=False, axis="y")
@@ -282,6 +283,11 @@ def _utc(times: pd.Series[Any]) -> Any:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _figure_of(number: float) -> str:
+    """With thousands apart, and no more than two decimals."""
+    return f"{round(number, 2):,.12g}"
 
 
 def _areas(shares: pd.Series[float], everyone: pd.Series[float]) -> pd.Series[float]:
