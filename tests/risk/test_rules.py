@@ -83,6 +83,8 @@ NEEDS_CONTRACT = [
     (day_cases.EXPIRY, "min_days_to_expiry"),
     (day_cases.PER_DAY, "max_orders_per_day"),
     (day_cases.FILLS, "max_fills_per_minute"),
+    (day_cases.LOSS, "max_daily_loss"),
+    (day_cases.DRAWDOWN, "max_drawdown"),
 ]
 
 
@@ -101,6 +103,8 @@ def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
         (NET, "max_net_exposure"),
         (POSITION, "max_position"),
         (LONG_ONLY, "allow_short"),
+        (day_cases.LOSS, "max_daily_loss"),
+        (day_cases.DRAWDOWN, "max_drawdown"),
         ({}, "max_gross_exposure"),
     ],
 )

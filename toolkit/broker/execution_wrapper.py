@@ -250,6 +250,10 @@ class IBKRExecutionWrapper:
         """One figure of the account."""
         self._broker.on_reply("updateAccountValue", account, key, val, currency)
 
+    def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
+        """The account's profit of the day."""
+        self._broker.on_reply("pnl", _money(dailyPnL))
+
     def accountDownloadEnd(self, account: str) -> None:
         """The account's figures are complete."""
         self._broker.on_reply("accountDownloadEnd", account)

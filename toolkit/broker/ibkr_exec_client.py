@@ -342,6 +342,7 @@ class IBKRExecClient:
         session, inbox = _there(self._session), _there(self._inbox)
         inbox.seen = set()
         await session.account_updates(self._account, ANSWER_TIMEOUT)
+        await session.watch_profit(self._account)
         await session.positions(ANSWER_TIMEOUT)
         await session.executions(ANSWER_TIMEOUT)
         await session.open_orders(ANSWER_TIMEOUT)

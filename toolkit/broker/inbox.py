@@ -159,6 +159,8 @@ class Inbox:
                     self.lines.on_tick(*values)
             case "updateAccountValue":
                 self._market.figure(*values)
+            case "pnl":
+                self._market.profit.tell_daily(*values)
             case "updatePortfolio":
                 self._market.value(*values)
             case "position":

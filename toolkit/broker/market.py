@@ -23,6 +23,7 @@ from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
+from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
 DELAYED: Final = 66
@@ -74,12 +75,14 @@ class MarketBook:
 
     Attributes:
         account: the one that is traded, ``""`` before the connection.
+        profit: what the account made today.
         history, exposure: what the facts about our orders add up to; see ``observe``.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.history = History()
+        self.profit = Profit()
         self.exposure = Exposure(self)
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
@@ -105,6 +108,7 @@ class MarketBook:
         for name in ("_instruments", "_resolved", "_quotes", "_marks", "_positions", "_rates", "values"):
             setattr(other, name, dict(getattr(self, name)))
         other.account = self.account
+        other.profit = self.profit.copy()
         other.history, other.exposure = self.history.copy(), self.exposure.copy(other)
         return other
 
@@ -197,6 +201,8 @@ class MarketBook:
         self.values[account, key] = (value, currency)
         if key == "NetLiquidation":
             self.exposure.touch_all()
+            if account == self.account:
+                self.profit.tell_value(_number(value), self._clock())
         if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
             self._rates[currency] = rate
             self.exposure.touch_all()
@@ -234,8 +240,9 @@ class MarketBook:
         self.exposure.touch(con_id)
 
     def forget_quotes(self) -> None:
-        """Drop every quote: a new connection has told none of them yet."""
+        """Drop every quote and profit: a new connection has told none of them yet."""
         self._quotes.clear()
+        self.profit.forget()
         self.exposure.touch_all()
 
     def held(self) -> list[Position]:
@@ -297,13 +304,18 @@ _IDENTITY: Final[Mapping[str, object]] = {
 """What identifies an intent's contract without a number, with the defaults of an intent."""
 
 
-def _positive(text: str) -> Decimal | None:
-    """A number above 0, None for anything else."""
+def _number(text: str) -> Decimal | None:
+    """A number as the broker writes it, None for anything else."""
     try:
-        number = exact(text)
+        return exact(text)
     except ValueError:
         return None
-    return number if number > 0 else None
+
+
+def _positive(text: str) -> Decimal | None:
+    """A number above 0, None for anything else."""
+    number = _number(text)
+    return number if number is not None and number > 0 else None
 
 
 def _key(*parts: object) -> tuple[object, ...]:

@@ -195,6 +195,11 @@ class Session:
         """Subscribe to an account's figures; returns when the first complete set has arrived."""
         await self._ask("accountDownloadEnd", lambda api: api.reqAccountUpdates(True, account), timeout)
 
+    async def watch_profit(self, account: str) -> None:
+        """Subscribe to an account's profit of the day; there is no end mark."""
+        await self._turn()
+        self._socket().reqPnL(self.requests.new_id(), account, "")
+
     async def current_time(self, timeout: float) -> int:
         """The broker's clock in seconds since 1970: a round trip through the gateway."""
         rows = await self._ask("currentTime", lambda api: api.reqCurrentTime(), timeout)

@@ -22,6 +22,7 @@ from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
 from toolkit.risk.history import History
 from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth, dearest
+from toolkit.risk.profit import Profit
 
 
 class Prices(Protocol):
@@ -51,6 +52,10 @@ class Book(Prices, Protocol):
     @property
     def history(self) -> History:
         """What was asked of the broker before."""
+
+    @property
+    def profit(self) -> Profit:
+        """What the account made today."""
 
     @property
     def exposure(self) -> Exposure:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
-from toolkit.risk import flow, form, prices, size
+from toolkit.risk import flow, form, loss, prices, size
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.columns import Ints, Numbers, firsts, flags, joined, numbers, row, words
+from toolkit.risk.columns import InexactError, Ints, Numbers, firsts, flags, joined, numbers, row, words
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
@@ -130,6 +130,8 @@ def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: O
     order, instrument = Order.read(raw), book.instrument(raw)
     limits = checker.limits_of(order, instrument)
     context = Context.of(order, book, instrument, limits)
+    if loss.breaches(context.profit, limits):
+        raise InexactError  # what still passes depends on the position, row by row
     return Kind(
         order, instrument, limits, context, {check: check(order, context) for check in checker.rules(limits)}
     )

@@ -71,6 +71,18 @@ LIMITS: Final = (
         "account currency",
     ),
     Limit(
+        "max_daily_loss",
+        ("MAX_DAILY_LOSS", "NO_PNL"),
+        "loss since the close of the day before, as the broker counts it; reducing orders pass",
+        "account currency",
+    ),
+    Limit(
+        "max_drawdown",
+        ("MAX_DRAWDOWN", "NO_PNL"),
+        "fall of the net liquidation value from its highest of the UTC day; reducing orders pass",
+        "account currency",
+    ),
+    Limit(
         "max_position",
         ("MAX_POSITION",),
         "position in one contract that open orders can lead to, long or short; reducing orders pass",
