@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.clock import ManualClock
+from toolkit.orders.intent import parse
+from toolkit.risk.margin import enough_margin
 
 NIGHT = datetime(2026, 1, 5, 5, 0, tzinfo=UTC)
 """Monday, midnight in New York."""
@@ -38,8 +41,10 @@ def denied(home: Path, loop_run: Any) -> Denied:
                 await client.place_order(builders.market_intent(**order))
                 state = client.get_order_state(builders.INTENT_ID)
                 assert state is not None
-                reached = builders.INTENT_ID in gateway.ledger.orders
-                assert reached == (state.denied is None)
+                if state.denied is None:
+                    await until(lambda: builders.INTENT_ID in gateway.ledger.orders)
+                else:
+                    assert gateway.ledger.orders == {}
                 return [] if state.denied is None else [each.code for each in state.denied.decisions]
             finally:
                 await client.disconnect_async()
@@ -115,6 +120,33 @@ def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass(
             assert denied.code == "MAX_DAILY_LOSS"
             reducing = builders.market_intent(intent_id="less", direction="SELL")
             assert await client.place_order(reducing)
+        finally:
+            await client.disconnect_async()
+
+    paper_gateway.market.set_quote("SPY", 540.00, 540.02)
+    loop_run(session())
+
+
+def test_h40_a_what_if_tells_what_margin_an_order_would_leave_and_places_nothing(
+    paper_gateway: PaperGateway, home: Path, loop_run: Any
+) -> None:
+    async def session() -> None:
+        client = IBKRExecClient({"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2})
+        assert await client.connect_async(timeout=5), client.last_error
+        try:
+            now = datetime.now(UTC)
+            margin = await client.what_if(parse(builders.market_intent(quantity=100), now=now))
+            assert margin.equity is not None
+            assert margin.initial is not None
+            assert 26_900 < margin.initial < 27_100
+            assert enough_margin(margin, Decimal(900_000)).passed
+            assert enough_margin(margin, Decimal(990_000)).code == "MARGIN"
+            odd = parse(builders.raw_intent(limit_price="540.001"), now=now)
+            refused = await client.what_if(odd)
+            assert "110" in refused.refusal or "variation" in refused.refusal
+            assert not enough_margin(refused, Decimal(0)).passed
+            assert paper_gateway.ledger.orders == {}
+            assert await client.place_order(builders.market_intent())
         finally:
             await client.disconnect_async()
 

@@ -7,12 +7,15 @@ transmit flag are always sent as the intent says.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from ib_async import Contract, Order
+from ib_async import Contract, Order, OrderState
 
 from toolkit.orders.contract import Instrument
 from toolkit.orders.intent import OrderIntent
+from toolkit.orders.numbers import exact
+from toolkit.risk.margin import Margin
 
 ORDER_TYPES: Final = {"MARKET": "MKT", "LIMIT": "LMT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
 """Our order type -> the broker's."""
@@ -74,3 +77,20 @@ def order(intent: OrderIntent, order_id: int, client_id: int, account: str) -> O
     if intent.stop_price is not None:
         placed.auxPrice = intent.stop_price
     return placed
+
+
+def margin(state: OrderState) -> Margin:
+    """The broker's answer to an order that was only asked about; what it leaves out is None (hazard H40)."""
+    return Margin(
+        equity=_amount(state.equityWithLoanAfter),
+        initial=_amount(state.initMarginAfter),
+        maintenance=_amount(state.maintMarginAfter),
+    )
+
+
+def _amount(text: str) -> Decimal | None:
+    """Money as the broker writes it; None for anything that is no number of a sensible size."""
+    try:
+        return exact(text)
+    except ValueError:
+        return None

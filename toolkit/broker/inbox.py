@@ -120,6 +120,8 @@ class Inbox:
             if not subscription and not self.session.requests.refuse(request_id, code, text):
                 log.warning("The gateway says about request %s: %s (code %s).", request_id, text, code)
             return
+        if self.session.requests.refuse(request_id, code, text):  # an order that was only asked about
+            return
         state = None
         if request_id > 0 and code not in codes.LINK:
             state = self._ledger.by_order(self._client_id, request_id)
@@ -169,6 +171,9 @@ class Inbox:
                 order_id, _, order, _ = values
                 if order.clientId == self._client_id:
                     self.highest_order_id = max(self.highest_order_id, order_id)
+            case "whatIf":
+                requests.row(*values)
+                requests.end(values[0])
             case "contractDetails":
                 requests.row(*values)
             case "contractDetailsEnd" | "execDetailsEnd":

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ib_async import Contract, ContractDetails, ExecutionFilter
 from ib_async import Order as BrokerOrder
+from ib_async import OrderState as BrokerOrderState
 from ib_async.client import Client
 
 from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, OrderDecoder
@@ -161,6 +162,21 @@ class Session:
         """
         self._socket().placeOrder(order_id, contract, order)
 
+    async def what_if(
+        self, order_id: int, contract: Contract, order: BrokerOrder, timeout: float
+    ) -> BrokerOrderState:
+        """
+        What the account would look like after an order, which is not placed; the caller has its turn.
+
+        Raises:
+            RequestRefusedError: the broker would refuse the order; says why.
+            NotConnectedError: the socket is gone, or the answer did not come within ``timeout`` seconds.
+        """
+        order.whatIf = True
+        rows = await self._answer(order_id, lambda api: api.placeOrder(order_id, contract, order), timeout)
+        state: BrokerOrderState = rows[0]
+        return state
+
     async def cancel(self, order_id: int) -> None:
         """Write a cancel to the socket; it overtakes orders that wait for their turn."""
         assert self._pacer is not None
@@ -220,6 +236,9 @@ class Session:
 
     async def _ask(self, key: int | str, send: Callable[[Client], object], timeout: float) -> list[Any]:
         await self._turn()
+        return await self._answer(key, send, timeout)
+
+    async def _answer(self, key: int | str, send: Callable[[Client], object], timeout: float) -> list[Any]:
         answer = self.requests.open(key)
         try:
             send(self._socket())
