@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     max_gross_exposure: Amount = Decimal(1_000_000)
     max_order_notional: Amount | None = None
     max_net_exposure: Amount | None = None
+    max_daily_loss: Amount | None = None
+    max_drawdown: Amount | None = None
     max_position: Amount | None = None
     price_collar_bps: Amount | None = None
     max_quote_age_s: Amount | None = None
@@ -202,6 +204,8 @@ _LIMITS = (
     "max_gross_exposure",
     "max_order_notional",
     "max_net_exposure",
+    "max_daily_loss",
+    "max_drawdown",
     "max_position",
     "price_collar_bps",
     "max_quote_age_s",
@@ -233,6 +237,8 @@ _PREFIXES = (
     "MAX_ORDER",
     "MAX_GROSS_",
     "MAX_NET_",
+    "MAX_DAILY_",
+    "MAX_DRAWDOWN",
     "MAX_POSITION",
     "MAX_OPEN_ORDER",
     "MAX_FILLS_",

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests import builders
-from toolkit.broker.execution_wrapper import IBKRExecutionWrapper, OrderDecoder, decimal, parse_time
+from toolkit.broker.execution_wrapper import IBKRExecutionWrapper, OrderDecoder
+from toolkit.broker.values import decimal, parse_time
 from toolkit.orders.events import AnyEvent, CommissionCharged, Executed, StatusReported
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)

@@ -262,3 +262,25 @@ def test_a_drawn_figure_is_not_kept_by_pyplot():
 def test_importing_the_pictures_does_not_import_matplotlib():
     code = "import sys, toolkit.reports.plots; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+class TestHeadroom:
+    @staticmethod
+    def room(**columns):
+        names = pd.Index([f"limit_{n}" for n in range(len(columns["used"]))], name="limit")
+        return pd.DataFrame({"unit": "USD", "where": "", **columns}, index=names)
+
+    def test_bars_are_shares_of_the_limit_and_a_breach_has_another_colour(self):
+        (axes,) = plots.headroom_bars(self.room(used=[250.0, 1000.0], allowed=[1000.0, 1000.0])).axes
+        assert [round(bar.get_width()) for bar in axes.patches] == [25, 100]
+        assert len({bar.get_facecolor() for bar in axes.patches}) == 2
+
+    def test_a_limit_that_cannot_be_measured_says_so_and_a_limit_of_zero_draws(self):
+        room = self.room(used=[np.nan, 5.0, 0.0], allowed=[10.0, 0.0, 0.0], where=["SPY", "", ""])
+        (axes,) = plots.headroom_bars(room).axes
+        assert [bar.get_width() for bar in axes.patches] == [0, 100, 0]
+        assert axes.texts[0].get_text() == "cannot be measured: SPY"
+
+    def test_no_limits_say_so(self):
+        (axes,) = plots.headroom_bars(self.room(used=[], allowed=[])).axes
+        assert axes.texts[0].get_text().startswith("no limit in force")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from tests import builders
 from tests.risk.cases import UNRESOLVED, Case, market, quoted
 from tests.risk.desk import ES, SPY, Desk, ordered
+from toolkit.risk.profit import Profit
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 REGULAR = (builders.at(0), builders.at(6.5 * HOUR))
@@ -33,7 +35,32 @@ TWO_FILLS = [
 CANCELLED = [*ordered("a"), *ordered("b"), builders.cancel_requested(intent_id="a"), builders.sent("a")]
 ONE_FILLED = [*(fact for n in range(8) for fact in ordered(f"o{n}")), builders.executed(intent_id="o1")]
 
+LOSS = {"max_daily_loss": 5000}
+DRAWDOWN = {"max_drawdown": 5000}
+
+
+def made(daily: str | None = None, values: tuple[int, ...] = ()) -> Profit:
+    """What the broker told: the day's profit, and net liquidation values one after the other."""
+    profit = Profit()
+    for value in values:
+        profit.tell_value(Decimal(value), builders.at(0))
+    profit.tell_daily(None if daily is None else Decimal(daily))
+    return profit
+
+
+FALLEN = (100_000, 102_000, 96_999)
+
 INSIDE = {
+    "a loss at its limit": Case(LOSS, market(), Desk(profit=made("-5000"))),
+    "a day with a gain": Case({"max_daily_loss": 0}, market(), Desk(profit=made("5000"))),
+    "a sell that reduces after a loss": Case(
+        LOSS, market(direction="SELL"), Desk(held={"SPY": 100}, profit=made("-9000"))
+    ),
+    "a buy that reduces without any figure": Case(LOSS, market(), Desk(held={"SPY": -100})),
+    "a drawdown at its limit": Case(DRAWDOWN, market(), Desk(profit=made(values=(102_000, 97_000)))),
+    "a sell that reduces after a fall": Case(
+        DRAWDOWN, market(direction="SELL"), Desk(held={"SPY": 100}, profit=made(values=FALLEN))
+    ),
     "an order while the session is open": Case(OPEN_ONLY, market(), Desk(described=HOURS)),
     "an order outside regular hours that asks for it": Case(
         OPEN_ONLY, market(outside_rth=True), Desk(described=HOURS, seconds=7 * HOUR)
@@ -61,6 +88,21 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "a loss beyond its limit": Case(LOSS, market(), Desk(profit=made("-5000.01")), ("MAX_DAILY_LOSS",)),
+    "a loss that nobody told": Case(LOSS, market(), Desk(), ("NO_PNL",)),
+    "a sell through zero after a loss": Case(
+        LOSS, market(direction="SELL"), Desk(held={"SPY": 99}, profit=made("-9000")), ("MAX_DAILY_LOSS",)
+    ),
+    "a buy through zero after a loss": Case(
+        LOSS, market(), Desk(held={"SPY": -99}, profit=made("-9000")), ("MAX_DAILY_LOSS",)
+    ),
+    "a buy of more after a loss": Case(
+        LOSS, market(), Desk(held={"SPY": 100}, profit=made("-9000")), ("MAX_DAILY_LOSS",)
+    ),
+    "a drawdown beyond its limit": Case(
+        DRAWDOWN, market(), Desk(profit=made(values=FALLEN)), ("MAX_DRAWDOWN",)
+    ),
+    "a value that nobody told": Case(DRAWDOWN, market(), Desk(), ("NO_PNL",)),
     "an order after the close": Case(
         OPEN_ONLY, market(), Desk(described=HOURS, seconds=6.5 * HOUR), ("MARKET_CLOSED",)
     ),

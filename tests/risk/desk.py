@@ -16,6 +16,7 @@ from toolkit.orders.ledger import fold
 from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
+from toolkit.risk.profit import Profit
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
 QQQ = Instrument(con_id=2, symbol="QQQ", sec_type="STK", currency="USD")
@@ -36,6 +37,7 @@ class Desk:
     seconds: float = 10.0
     marks: dict[str, float] = field(default_factory=lambda: {"SPY": 500.0})
     open_orders: list[OrderState] = field(default_factory=list)
+    profit: Profit = field(default_factory=Profit)
     currency: str = "USD"
     account: str = "DU1"
     rates: dict[str, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.risk import day_cases
 from tests.risk.cases import FAIR
 from tests.risk.desk import Desk, ordered, quote, working
 from toolkit.risk import frame as frame_module
@@ -122,6 +123,7 @@ LIMITS = st.fixed_dictionaries(
         "max_gross_exposure": st.sampled_from([1, 49_999, 50_000, 200_000, 10**7]),
         "max_order_notional": st.sampled_from(["49999.99", 50_000, 50_001, 10**6]),
         "max_net_exposure": st.sampled_from([0, 50_000, 100_001, 10**7]),
+        "max_daily_loss": st.sampled_from([5000, 6000]),
         "max_position": st.sampled_from([0, 100, 150, 1000]),
         "price_collar_bps": st.sampled_from([0, 10, 100]),
         "max_quote_age_s": st.sampled_from([0, 5]),
@@ -173,6 +175,7 @@ BOOKS = st.sampled_from(
         {"facts": [f for n in range(5) for f in ordered(f"o{n}", 9.5, quantity=20, strategy_id="carry")]},
         {"earlier": [working("e", seconds=7.0, quantity=100, limit_price="499.99")]},
         {"marks_missing": True},
+        {"held": {"SPY": 100}, "profit": day_cases.made("-5001")},
     ]
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.risk import cases, day_cases
+from tests.risk import cases, day_cases, edge_cases
 from tests.risk.cases import (
     AGE,
     COLLAR,
@@ -36,8 +36,8 @@ from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.limits import LIMITS
 from toolkit.risk.rules import RULES, Rule
 
-INSIDE = {**cases.INSIDE, **day_cases.INSIDE}
-OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE}
+INSIDE = {**cases.INSIDE, **day_cases.INSIDE, **edge_cases.INSIDE}
+OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE, **edge_cases.OUTSIDE}
 
 
 def denied_as(case: Case) -> list[str]:
@@ -83,6 +83,8 @@ NEEDS_CONTRACT = [
     (day_cases.EXPIRY, "min_days_to_expiry"),
     (day_cases.PER_DAY, "max_orders_per_day"),
     (day_cases.FILLS, "max_fills_per_minute"),
+    (day_cases.LOSS, "max_daily_loss"),
+    (day_cases.DRAWDOWN, "max_drawdown"),
 ]
 
 
@@ -94,16 +96,18 @@ def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
     assert [d.code for d in denials] == ["NO_CONTRACT"]
 
 
-@pytest.mark.parametrize(
-    ("limits", "name"),
-    [
-        (NOTIONAL, "max_order_notional"),
-        (NET, "max_net_exposure"),
-        (POSITION, "max_position"),
-        (LONG_ONLY, "allow_short"),
-        ({}, "max_gross_exposure"),
-    ],
-)
+NEEDS_POSITIONS = [
+    (NOTIONAL, "max_order_notional"),
+    (NET, "max_net_exposure"),
+    (POSITION, "max_position"),
+    (LONG_ONLY, "allow_short"),
+    (day_cases.LOSS, "max_daily_loss"),
+    (day_cases.DRAWDOWN, "max_drawdown"),
+    ({}, "max_gross_exposure"),
+]
+
+
+@pytest.mark.parametrize(("limits", "name"), NEEDS_POSITIONS)
 def test_positions_that_the_broker_has_not_told_are_not_taken_for_flat(
     limits: dict[str, Any], name: str
 ) -> None:
@@ -111,24 +115,24 @@ def test_positions_that_the_broker_has_not_told_are_not_taken_for_flat(
     assert [d.code for d in denials] == ["NO_POSITIONS"]
 
 
-@pytest.mark.parametrize(
-    ("limits", "order"),
-    [
-        (NOTIONAL, {}),
-        (NET, {}),
-        (POSITION, {}),
-        (LONG_ONLY, {}),
-        (NO_CROSS, {}),
-        (REPEAT, {}),
-        (day_cases.FAT, {}),
-        (COLLAR, {"order_type": "LIMIT", "limit_price": 450}),
-        (COLLAR, {"order_type": "STOP", "stop_price": 510}),
-    ],
-)
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [({"quantity": "lots"}, "BAD_QUANTITY"), ({"direction": "HOLD"}, "BAD_DIRECTION")],
-)
+READS_THE_ORDER = [
+    (NOTIONAL, {}),
+    (NET, {}),
+    (POSITION, {}),
+    (LONG_ONLY, {}),
+    (NO_CROSS, {}),
+    (REPEAT, {}),
+    (day_cases.FAT, {}),
+    (day_cases.LOSS, {}),
+    (day_cases.DRAWDOWN, {}),
+    (COLLAR, {"order_type": "LIMIT", "limit_price": 450}),
+    (COLLAR, {"order_type": "STOP", "stop_price": 510}),
+]
+UNREADABLE = [({"quantity": "lots"}, "BAD_QUANTITY"), ({"direction": "HOLD"}, "BAD_DIRECTION")]
+
+
+@pytest.mark.parametrize(("limits", "order"), READS_THE_ORDER)
+@pytest.mark.parametrize(("change", "code"), UNREADABLE)
 def test_an_order_that_cannot_be_read_is_denied_by_every_limit_that_reads_it(
     limits: dict[str, Any], order: dict[str, Any], change: dict[str, Any], code: str
 ) -> None:

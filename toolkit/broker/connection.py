@@ -110,6 +110,7 @@ class BrokerConnection(ABC):
             await session.connect(config.host, self.port, config.client_id, timeout)
             self._open(_choose_account(config.account, session.accounts))
             await session.account_updates(self._account, config.timing.answer_timeout_s)
+            await session.watch_profit(self._account)
             if await watch.begin(session, trading=not config.read_only):
                 return self.ready
             if session.connected:

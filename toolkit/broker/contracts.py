@@ -1,5 +1,5 @@
 """
-An intent in the broker's words: Contract and Order, every field explicit.
+An intent in the broker's words, Contract and Order with every field explicit, and a contract in ours.
 
 Nothing is left to the gateway's presets (hazard H42): time in force, account, routing and the
 transmit flag are always sent as the intent says.
@@ -7,12 +7,17 @@ transmit flag are always sent as the intent says.
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Final
 
-from ib_async import Contract, Order
+from ib_async import Contract, ContractDetails, Order, OrderState
 
 from toolkit.orders.contract import Instrument
+from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
+from toolkit.orders.numbers import exact
+from toolkit.risk.margin import Margin
 
 ORDER_TYPES: Final = {"MARKET": "MKT", "LIMIT": "LMT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
 """Our order type -> the broker's."""
@@ -74,3 +79,48 @@ def order(intent: OrderIntent, order_id: int, client_id: int, account: str) -> O
     if intent.stop_price is not None:
         placed.auxPrice = intent.stop_price
     return placed
+
+
+def margin(state: OrderState) -> Margin:
+    """The broker's answer to an order that was only asked about; what it leaves out is None (hazard H40)."""
+    return Margin(
+        equity=_amount(state.equityWithLoanAfter),
+        initial=_amount(state.initMarginAfter),
+        maintenance=_amount(state.maintMarginAfter),
+    )
+
+
+def _amount(text: str) -> Decimal | None:
+    """Money as the broker writes it; None for anything that is no number of a sensible size."""
+    try:
+        return exact(text)
+    except ValueError:
+        return None
+
+
+def instrument(found: Contract | None, details: ContractDetails | None = None) -> Instrument:
+    """The broker's contract (and details, when there are any) as ours."""
+    assert found is not None
+    return Instrument(
+        con_id=found.conId,
+        symbol=found.symbol,
+        sec_type=found.secType,
+        currency=found.currency,
+        exchange=found.exchange or "SMART",
+        primary_exchange=found.primaryExchange,
+        local_symbol=found.localSymbol,
+        trading_class=found.tradingClass,
+        multiplier=Decimal(found.multiplier or "1"),
+        min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
+        expiry=_expiry(found.lastTradeDateOrContractMonth),
+        regular_hours=None if details is None else sessions(details.liquidHours, details.timeZoneId),
+        all_hours=None if details is None else sessions(details.tradingHours, details.timeZoneId),
+    )
+
+
+def _expiry(text: str) -> date | None:
+    """The day that the broker writes as YYYYMMDD; None for a month alone or nothing."""
+    try:
+        return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None

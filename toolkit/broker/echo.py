@@ -8,7 +8,7 @@ from decimal import Decimal
 from ib_async import Order
 
 from toolkit.broker.contracts import ORDER_TYPES
-from toolkit.broker.execution_wrapper import UNSET, decimal
+from toolkit.broker.values import UNSET, decimal
 from toolkit.orders.events import Mismatched, Replaced, ReplaceRefused
 from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP, OrderIntent
 from toolkit.orders.state import OrderState

@@ -9,27 +9,21 @@ it cannot decode, is handed over as a failure instead (hazard H9).
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order
 from ib_async import OrderState as BrokerOrderState
 from ib_async.decoder import Decoder
 
+from toolkit.broker.values import commission_of, decimal, money, parse_time
 from toolkit.orders.events import AnyEvent, CommissionCharged, Executed, StatusReported
 
 log = logging.getLogger(__name__)
 
-UNSET: Final = 1.7976931348623157e308
-"""How the broker writes "no number"."""
 _LIQUIDITY: Final = {1: "add", 2: "remove", 3: "routed"}
-
-
 _ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 """What a completed order may be called."""
 
@@ -235,9 +229,9 @@ class IBKRExecutionWrapper:
                 intent_id=intent_id,
                 at=self._clock(),
                 exec_id=commissionReport.execId,
-                commission=_known(commissionReport.commission),
+                commission=commission_of(commissionReport.commission),
                 currency=commissionReport.currency,
-                realized_pnl=_money(commissionReport.realizedPNL),
+                realized_pnl=money(commissionReport.realizedPNL),
             )
         )
 
@@ -281,6 +275,10 @@ class IBKRExecutionWrapper:
     def updateAccountValue(self, key: str, val: str, currency: str, account: str) -> None:
         """One figure of the account."""
         self._broker.on_reply("updateAccountValue", account, key, val, currency)
+
+    def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
+        """The account's profit of the day."""
+        self._broker.on_reply("pnl", money(dailyPnL))
 
     def accountDownloadEnd(self, account: str) -> None:
         """The account's figures are complete."""
@@ -358,42 +356,3 @@ class _Alarm:
 
     def exception(self, message: str) -> None:
         self._broker.on_decode_failure(sys.exc_info()[1], message)
-
-
-def decimal(value: float) -> Decimal:
-    """A number off the wire, exactly as it was written there; "no number" becomes 0."""
-    if value == UNSET:
-        return Decimal(0)
-    whole = int(value)
-    return Decimal(whole) if whole == value else Decimal(repr(value))
-
-
-def _money(value: float) -> Decimal | None:
-    """A sum of money, None when the broker has none to tell."""
-    return None if value == UNSET else decimal(value)
-
-
-def _known(commission: float) -> Decimal | None:
-    """A commission, None while pending; -1 says so too, a rebate is any other negative (hazard H39)."""
-    return None if commission == -1 else _money(commission)
-
-
-_TIME_FORMS: Final = re.compile(r"(\d{8})[ -]+(\d\d:\d\d:\d\d)(?: +(\S.*))?")
-
-
-def parse_time(text: str) -> datetime | None:
-    """
-    An execution's time in UTC, None when it cannot be read (hazard H9).
-
-    Known forms: ``yyyymmdd HH:MM:SS zone``, the same without a zone or with two blanks, and
-    ``yyyymmdd-HH:MM:SS``. Without a zone the time is taken as UTC.
-    """
-    found = _TIME_FORMS.fullmatch(text.strip())
-    if found is None:
-        return None
-    day, clock, zone = found.groups()
-    try:
-        naive = datetime.strptime(day + clock, "%Y%m%d%H:%M:%S")  # noqa: DTZ007  # the zone follows
-        return naive.replace(tzinfo=ZoneInfo(zone) if zone else UTC).astimezone(UTC)
-    except (ValueError, ZoneInfoNotFoundError):
-        return None

@@ -14,10 +14,9 @@ import msgspec
 from ib_async import Contract, Order
 from msgspec.structs import replace
 
+from toolkit.broker.values import UNSET
 from toolkit.orders.status import WORDS
 
-UNSET: Final = 1.7976931348623157e308
-"""How the broker writes "no number"."""
 _ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 
 

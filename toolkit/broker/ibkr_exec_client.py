@@ -30,6 +30,7 @@ from toolkit.orders.resolution import resolution
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.gate import Gate
+from toolkit.risk.margin import Margin
 
 __all__ = ["IBKRExecClient", "IBKRExecutionWrapper", "OrderState", "OrderStatus"]
 
@@ -176,6 +177,18 @@ class IBKRExecClient(BrokerConnection):
         if not self.ready:
             raise NotConnectedError(self.last_error or "The gateway is not connected.")
         return await there(self._placement).quote(intent)
+
+    async def what_if(self, intent: OrderIntent) -> Margin:
+        """
+        What margin an order would leave, as the broker says; nothing is placed.
+
+        Raises:
+            IntentError: the broker knows no such contract, or several.
+            NotConnectedError: the gateway is not connected, or did not answer within 2 s.
+        """
+        if not self.ready:
+            raise NotConnectedError(self.last_error or "The gateway is not connected.")
+        return await there(self._placement).what_if(intent)
 
     def health(self) -> dict[str, Any]:
         """How the client is, as plain values."""

@@ -199,6 +199,8 @@ class Inbox:
             if not subscription and not self.session.requests.refuse(request_id, code, text):
                 log.warning("The gateway says about request %s: %s (code %s).", request_id, text, code)
             return
+        if self.session.requests.refuse(request_id, code, text):  # an order that was only asked about
+            return
         state = None
         if request_id > 0 and (code in codes.TABLE or code not in codes.LINK):
             state = self._ledger.by_order(self._client_id, request_id)
@@ -256,6 +258,8 @@ class Inbox:
                     self.lines.on_tick(*values)
             case "updateAccountValue":
                 self._market.figure(*values)
+            case "pnl":
+                self._market.profit.tell_daily(*values)
             case "updatePortfolio":
                 self._market.value(*values)
             case "position":
@@ -271,6 +275,9 @@ class Inbox:
                 self._compare(order_id, order)
                 if order.clientId == self._client_id:
                     self.highest_order_id = max(self.highest_order_id, order_id)
+            case "whatIf":
+                requests.row(*values)
+                requests.end(values[0])
             case "contractDetails":
                 requests.row(*values)
             case "contractDetailsEnd" | "execDetailsEnd":

@@ -7,7 +7,7 @@ A plain memory of the broker's pushes, kept by the execution client; no sockets 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,10 +15,10 @@ import msgspec
 from ib_async import Contract, ContractDetails
 from msgspec.structs import replace
 
+from toolkit.broker import contracts
 from toolkit.broker.foreign import ForeignOrder, ForeignOrders
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
-from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState
@@ -26,6 +26,7 @@ from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
 from toolkit.risk.holding import OpenOrder
 from toolkit.risk.line import dearest
+from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
 DELAYED: Final = 66
@@ -78,12 +79,14 @@ class MarketBook:
     Attributes:
         account: the one that is traded, ``""`` before the connection.
         foreign_orders: open orders of others, which may move the positions too (hazard H25).
+        profit: what the account made today.
         history, exposure: what the facts about our orders add up to; see ``observe``.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.history = History()
+        self.profit = Profit()
         self.exposure = Exposure(self)
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
@@ -107,6 +110,17 @@ class MarketBook:
         """positions mentioned since the last question for all of them"""
         self._locks: dict[int, dict[str, str]] = {}
         """contract number -> kind of incident -> one sentence"""
+
+    def copy(self) -> MarketBook:
+        """The book as it stands now, apart from this one, so that another thread may read it."""
+        now = self._clock()
+        other = MarketBook(lambda: now)
+        for name in ("_instruments", "_resolved", "_quotes", "_marks", "_positions", "_rates", "values"):
+            setattr(other, name, dict(getattr(self, name)))
+        other.account, other._quotes_broken = self.account, self._quotes_broken
+        other.profit = self.profit.copy()
+        other.history, other.exposure = self.history.copy(), self.exposure.copy(other)
+        return other
 
     def observe(self, event: AnyEvent, state: OrderState) -> None:
         """Take one fact about our orders; ``OrderLedger`` tells them all, its journal's first."""
@@ -171,7 +185,7 @@ class MarketBook:
 
     def learn(self, intent: OrderIntent, details: ContractDetails) -> Instrument:
         """Remember what an intent's contract turned out to be."""
-        found = instrument_of(details.contract, details)
+        found = contracts.instrument(details.contract, details)
         self._instruments[found.con_id] = found
         self._named.clear()
         if not intent.con_id:
@@ -197,6 +211,8 @@ class MarketBook:
         self.values[account, key] = (value, currency)
         if key == "NetLiquidation":
             self.exposure.touch_all()
+            if account == self.account:
+                self.profit.tell_value(_number(value), self._clock())
         if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
             self._rates[currency] = rate
             self.exposure.touch_all()
@@ -235,8 +251,9 @@ class MarketBook:
         self.exposure.touch(con_id)
 
     def forget_quotes(self) -> None:
-        """Drop every quote: a new connection has told none of them yet."""
+        """Drop every quote and profit: a new connection has told none of them yet."""
         self._quotes.clear()
+        self.profit.forget()
         self.exposure.touch_all()
 
     def begin_positions(self) -> None:
@@ -313,7 +330,7 @@ class MarketBook:
         self.exposure.open(name, con_id, OpenOrder(1 if order.side == "BUY" else -1, order.remaining, price))
 
     def _update(self, account: str, contract: Contract, **changes: Any) -> None:
-        instrument = self._instruments.setdefault(contract.conId, instrument_of(contract))
+        instrument = self._instruments.setdefault(contract.conId, contracts.instrument(contract))
         key = (account, contract.conId)
         before = self._positions.get(key)
         after = self._positions[key] = (
@@ -323,34 +340,6 @@ class MarketBook:
         )
         held = Decimal(0) if before is None else before.quantity
         self.exposure.hold(contract.conId, after.quantity - held)
-
-
-def instrument_of(contract: Contract | None, details: ContractDetails | None = None) -> Instrument:
-    """The broker's contract (and details, when there are any) as ours."""
-    assert contract is not None
-    return Instrument(
-        con_id=contract.conId,
-        symbol=contract.symbol,
-        sec_type=contract.secType,
-        currency=contract.currency,
-        exchange=contract.exchange or "SMART",
-        primary_exchange=contract.primaryExchange,
-        local_symbol=contract.localSymbol,
-        trading_class=contract.tradingClass,
-        multiplier=Decimal(contract.multiplier or "1"),
-        min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
-        expiry=_expiry(contract.lastTradeDateOrContractMonth),
-        regular_hours=None if details is None else sessions(details.liquidHours, details.timeZoneId),
-        all_hours=None if details is None else sessions(details.tradingHours, details.timeZoneId),
-    )
-
-
-def _expiry(text: str) -> date | None:
-    """The day that the broker writes as YYYYMMDD; None for a month alone or nothing."""
-    try:
-        return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
 
 
 _IDENTITY: Final[Mapping[str, object]] = {
@@ -367,13 +356,18 @@ _IDENTITY: Final[Mapping[str, object]] = {
 """What identifies an intent's contract without a number, with the defaults of an intent."""
 
 
-def _positive(text: str) -> Decimal | None:
-    """A number above 0, None for anything else."""
+def _number(text: str) -> Decimal | None:
+    """A number as the broker writes it, None for anything else."""
     try:
-        number = exact(text)
+        return exact(text)
     except ValueError:
         return None
-    return number if number > 0 else None
+
+
+def _positive(text: str) -> Decimal | None:
+    """A number above 0, None for anything else."""
+    number = _number(text)
+    return number if number is not None and number > 0 else None
 
 
 def _key(*parts: object) -> tuple[object, ...]:

@@ -35,11 +35,14 @@ from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.gate import Gate
+from toolkit.risk.margin import Margin
 
 log = logging.getLogger(__name__)
 
 DETAILS_TIMEOUT: Final = 10.0
 """Seconds that the gateway has to describe a contract."""
+WHAT_IF_TIMEOUT: Final = 2.0
+"""Seconds that the gateway has to say what margin an order would leave."""
 NOT_CONNECTED: Final = "NOT_CONNECTED"
 SENT_ELSEWHERE: Final = "SENT_ELSEWHERE"
 
@@ -236,6 +239,21 @@ class Placement:
     async def _find(self, intent: OrderIntent) -> tuple[Instrument, Quote]:
         instrument = await self._resolve(intent)
         return instrument, await self._lines.quote(instrument)
+
+    async def what_if(self, intent: OrderIntent) -> Margin:
+        """See ``IBKRExecClient.what_if``."""
+        instrument = await self._resolve(intent)
+        await self._session.order_turn()
+        order_id = self.next_order_id
+        self._lowest_free_id = order_id + 1
+        account = intent.account or self._market.account
+        order = contracts.order(intent, order_id, self._client_id, account)
+        contract = contracts.contract(instrument, intent.exchange)
+        try:
+            state = await self._session.what_if(order_id, contract, order, WHAT_IF_TIMEOUT)
+        except RequestRefusedError as error:
+            return Margin(refusal=str(error))
+        return contracts.margin(state)
 
     async def _resolve(self, intent: OrderIntent) -> Instrument:
         """The contract that an intent names; IntentError when there is none, or more than one."""

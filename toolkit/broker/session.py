@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ib_async import Contract, ContractDetails, ExecutionFilter
 from ib_async import Order as BrokerOrder
+from ib_async import OrderState as BrokerOrderState
 from ib_async.client import Client
 
 from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, OrderDecoder
@@ -190,6 +191,21 @@ class Session:
         """
         self._socket().placeOrder(order_id, contract, order)
 
+    async def what_if(
+        self, order_id: int, contract: Contract, order: BrokerOrder, timeout: float
+    ) -> BrokerOrderState:
+        """
+        What the account would look like after an order, which is not placed; the caller has its turn.
+
+        Raises:
+            RequestRefusedError: the broker would refuse the order; says why.
+            NotConnectedError: the socket is gone, or the answer did not come within ``timeout`` seconds.
+        """
+        order.whatIf = True
+        rows = await self._answer(order_id, lambda api: api.placeOrder(order_id, contract, order), timeout)
+        state: BrokerOrderState = rows[0]
+        return state
+
     async def cancel(self, order_id: int) -> None:
         """Write a cancel to the socket; it overtakes orders that wait for their turn."""
         assert self._pacer is not None
@@ -238,6 +254,11 @@ class Session:
         """Subscribe to an account's figures; returns when the first complete set has arrived."""
         await self._ask("accountDownloadEnd", lambda api: api.reqAccountUpdates(True, account), timeout)
 
+    async def watch_profit(self, account: str) -> None:
+        """Subscribe to an account's profit of the day; there is no end mark."""
+        await self._turn()
+        self._socket().reqPnL(self.requests.new_id(), account, "")
+
     async def current_time(self, timeout: float) -> int:
         """The broker's clock in seconds since 1970: a round trip through the gateway."""
         rows = await self._ask("currentTime", lambda api: api.reqCurrentTime(), timeout)
@@ -260,6 +281,11 @@ class Session:
         self, key: int | str, send: Callable[[Client], object], timeout: float, end: str = ""
     ) -> list[Any]:
         await self._turn()
+        return await self._answer(key, send, timeout, end)
+
+    async def _answer(
+        self, key: int | str, send: Callable[[Client], object], timeout: float, end: str = ""
+    ) -> list[Any]:
         answer = self.requests.open(key)
         try:
             send(self._socket())

@@ -13,6 +13,7 @@ import pandas as pd
 from toolkit.app.engine import Engine
 from toolkit.desk import intents
 from toolkit.desk.account import account_frame, holdings, holdings_frame
+from toolkit.desk.risk import RiskDesk
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Quote
@@ -63,6 +64,11 @@ class View:
     def positions(self) -> pd.DataFrame:
         """The account's positions in the broker's words; columns as in ``toolkit.desk.account.POSITIONS``."""
         return holdings_frame(holdings(self.ask(self.engine.client.market.held), self.states()))
+
+    @property
+    def risk(self) -> RiskDesk:
+        """What the limits in force say to orders that are not sent yet, and what is left of them."""
+        return RiskDesk(self.engine, self._call)
 
     @property
     def account(self) -> pd.DataFrame:

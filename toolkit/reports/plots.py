@@ -180,6 +180,39 @@ def order_outcomes(orders: pd.DataFrame) -> Figure:
     return figure
 
 
+def headroom_bars(headroom: pd.DataFrame) -> Figure:
+    """
+    How much of each limit is used, as a share of it; beyond the line at 100 % it denies.
+
+    Args:
+        headroom: index ``limit``; columns ``used``, ``allowed``, ``unit``, ``where``.
+    """
+    figure, axes = _figure("Limits used", height=1.2 + 0.32 * max(len(headroom), 3))
+    if headroom.empty:
+        return _says(figure, axes, "no limit in force that orders use up")
+    used, allowed = headroom["used"], headroom["allowed"]
+    # Any use of a limit of 0 is a breach; what cannot be measured denies too.
+    share = (100 * used / allowed.where(allowed > 0)).fillna(0.0).where(~((allowed == 0) & (used > 0)), 100.0)
+    full = used.isna() | (used >= allowed)
+    colours = [ORANGE if each else BLUE for each in full]
+    axes.barh(list(headroom.index), share.clip(upper=120), color=colours, height=0.7)
+    labels = [
+        f"cannot be measured: {where}"
+        if np.isnan(one)
+        else f"{_figure_of(one)} of {_figure_of(of)} {unit}".rstrip() + (f", {where}" if where else "")
+        for one, of, unit, where in zip(used, allowed, headroom["unit"], headroom["where"], strict=True)
+    ]
+    for place, label in enumerate(labels):
+        axes.text(125, place, label, va="center", fontsize=9)
+    axes.axvline(100, color="black", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 200)
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.set_xlabel("% of the limit")
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
 def _figure(title: str, height: float = 3.8) -> tuple[Figure, Axes]:
     from matplotlib import pyplot as plt
 
@@ -250,6 +283,11 @@ def _utc(times: pd.Series[Any]) -> Any:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _figure_of(number: float) -> str:
+    """With thousands apart, and no more than two decimals."""
+    return f"{round(number, 2):,.12g}"
 
 
 def _areas(shares: pd.Series[float], everyone: pd.Series[float]) -> pd.Series[float]:

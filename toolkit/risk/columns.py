@@ -84,7 +84,7 @@ def guard(largest: int) -> None:
         raise InexactError
 
 
-def words(frame: pd.DataFrame, name: str, default: str) -> tuple[Ints, list[Any]]:
+def words(frame: pd.DataFrame, name: str, default: Any) -> tuple[Ints, list[Any]]:
     """One column's values as codes into a short list; what is empty counts as ``default``."""
     if name not in frame:
         return np.zeros(len(frame), np.int64), [default]
@@ -159,7 +159,7 @@ def _exact_at(values: NDArray[np.float64], decimals: int) -> bool:
 
 
 def _of_objects(values: list[Any]) -> Numbers:
-    found = [_exact(value) for value in values]
+    found = [readable(value) for value in values]
     decimals = max((-int(number.as_tuple().exponent) for number in found if number is not None), default=0)
     decimals = max(0, decimals)
     units = [0 if number is None else int(number.scaleb(decimals)) for number in found]
@@ -168,7 +168,8 @@ def _of_objects(values: list[Any]) -> Numbers:
     return Numbers(np.array(units, np.int64), decimals, known)
 
 
-def _exact(value: Any) -> Decimal | None:
+def readable(value: Any) -> Decimal | None:
+    """A value as the exact number that it is, None when it is none."""
     try:
         return exact(value)
     except ValueError:

@@ -15,6 +15,9 @@ from toolkit.risk.exposure import Book
 from toolkit.risk.limits import Limits
 from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.order import Order
+from toolkit.risk.profit import Profit
+
+_NO_PROFIT: Final = Profit()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         orders_today: orders accepted today in the order's contract, without this one.
         recent_fills: fills of the order's strategy in its contract within the last minute.
         efficiency: the day's order-efficiency ratio, this order included.
+        profit: what the account made today, as far as the broker told.
     """
 
     limits: Limits
@@ -61,6 +65,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     orders_today: int = 0
     recent_fills: int = 0
     efficiency: Decimal = Decimal(0)
+    profit: Profit = _NO_PROFIT
 
     @classmethod
     def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
@@ -83,6 +88,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             currency=book.currency,
             instrument=instrument,
             open_orders=book.exposure.count - bool(order.replaces),
+            profit=book.profit,
             **found,
         )
 

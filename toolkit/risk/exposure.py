@@ -21,6 +21,7 @@ from toolkit.orders.state import OrderState
 from toolkit.risk.history import History
 from toolkit.risk.holding import Holding, OpenOrder, open_order
 from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.profit import Profit
 
 
 class Prices(Protocol):
@@ -50,6 +51,10 @@ class Book(Prices, Protocol):
     @property
     def history(self) -> History:
         """What was asked of the broker before."""
+
+    @property
+    def profit(self) -> Profit:
+        """What the account made today."""
 
     @property
     def exposure(self) -> Exposure:
@@ -171,6 +176,10 @@ class Exposure:
         )
         left_out = holding.orders.get(without)
         return line if left_out is None else _without(line, left_out)
+
+    def contracts(self) -> list[int]:
+        """Numbers of the contracts with a position or an open order."""
+        return [con_id for con_id, held in self._holdings.items() if held.position or held.orders]
 
     def orders(self, con_id: int, without: str = "") -> Collection[OrderState]:
         """Our orders in one contract that may still trade, oldest first."""

@@ -63,16 +63,18 @@ def stop_price_given(order: Order, _context: Context) -> Decision:
 def symbol_not_blocked(order: Order, context: Context) -> Decision:
     """Neither what the intent names nor what it resolves to is on ``blocked_symbols``."""
     instrument = context.instrument
-    names = {order.symbol, str(order.con_id)}
+    names, shown = {order.symbol, str(order.con_id)}, order.raw.get("symbol")
     if instrument is not None:
+        shown = shown or instrument.symbol
         names |= {instrument.symbol.upper(), str(instrument.con_id)}
     elif context.bound:
         return no_contract(order, "blocked_symbols")
     blocked = context.limits.names["blocked_symbols"] & names
     if not blocked:
         return Decision(code="BLOCKED_SYMBOL", passed=True)
-    shown = order.raw.get("symbol") or (instrument.symbol if instrument is not None else min(blocked))
-    return Decision(code="BLOCKED_SYMBOL", message=f"{shown} is on the list of blocked symbols.")
+    return Decision(
+        code="BLOCKED_SYMBOL", message=f"{shown or min(blocked)} is on the list of blocked symbols."
+    )
 
 
 def symbol_allowed(order: Order, context: Context) -> Decision:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
-from toolkit.risk import flow, form, prices, size
+from toolkit.risk import flow, form, loss, prices, size
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.columns import Ints, Numbers, firsts, flags, joined, numbers, row, words
+from toolkit.risk.columns import InexactError, Ints, Numbers, firsts, flags, joined, numbers, row, words
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
 from toolkit.risk.overlay import Overlay
 from toolkit.risk.rules import Check
 
-WORDS: Final = {
+CONTRACT: Final[Mapping[str, Any]] = {
     "con_id": 0,
     "symbol": "",
     "sec_type": "STK",
@@ -31,6 +31,10 @@ WORDS: Final = {
     "strike": None,
     "right": "",
     "multiplier": None,
+}
+"""Fields of a row that name its contract, with what an empty one means."""
+WORDS: Final[Mapping[str, Any]] = {
+    **CONTRACT,
     "strategy_id": "",
     "account": "",
     "direction": "",
@@ -111,7 +115,7 @@ def read(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Overlay) -> Colu
     quantity, limit, stop = (numbers(frame, name) for name in ("quantity", "limit_price", "stop_price"))
     codes: list[tuple[Ints, int]] = []
     for name, default in WORDS.items():
-        column, values = words(frame, name, default)  # type: ignore[arg-type]
+        column, values = words(frame, name, default)
         codes.append((column, len(values)))
     codes += [(flags(frame, name).astype(np.int64), 2) for name in ("outside_rth", "allow_repeat")]
     for each in (quantity, limit, stop):
@@ -126,6 +130,8 @@ def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: O
     order, instrument = Order.read(raw), book.instrument(raw)
     limits = checker.limits_of(order, instrument)
     context = Context.of(order, book, instrument, limits)
+    if loss.breaches(context.profit, limits):
+        raise InexactError  # what still passes depends on the position, row by row
     return Kind(
         order, instrument, limits, context, {check: check(order, context) for check in checker.rules(limits)}
     )

@@ -71,6 +71,18 @@ LIMITS: Final = (
         "account currency",
     ),
     Limit(
+        "max_daily_loss",
+        ("MAX_DAILY_LOSS", "NO_PNL"),
+        "loss since the close of the day before, as the broker counts it; reducing orders pass",
+        "account currency",
+    ),
+    Limit(
+        "max_drawdown",
+        ("MAX_DRAWDOWN", "NO_PNL"),
+        "fall of the net liquidation value from its highest of the UTC day; reducing orders pass",
+        "account currency",
+    ),
+    Limit(
         "max_position",
         ("MAX_POSITION",),
         "position in one contract that open orders can lead to, long or short; reducing orders pass",
@@ -217,11 +229,13 @@ LIMITS: Final = (
     ),
 )
 
+BY_NAME: Final[Mapping[str, Limit]] = {limit.name: limit for limit in LIMITS}
 DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
 
 
 RATE_WINDOW_S: Final = Decimal(1)
 """Seconds over which orders are counted for ``max_orders_per_second``."""
+RATE_WINDOW: Final = timedelta(seconds=float(RATE_WINDOW_S))
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

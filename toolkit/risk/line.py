@@ -46,12 +46,20 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     sell_orders: int = 0
     highest: Decimal | None = None
 
-    def with_order(self, sign: int, quantity: Decimal, *prices: Decimal | None) -> Line:
-        """The line with one more open order: +1 buys, -1 sells."""
+    def with_order(self, sign: int, quantity: Decimal, *prices: Decimal | None, count: int = 1) -> Line:
+        """The line with ``count`` more open orders of ``quantity`` together: +1 buys, -1 sells."""
         highest = dearest(self.highest, *prices)
         if sign > 0:
-            return replace(self, buys=self.buys + quantity, buy_orders=self.buy_orders + 1, highest=highest)
-        return replace(self, sells=self.sells + quantity, sell_orders=self.sell_orders + 1, highest=highest)
+            orders = self.buy_orders + count
+            return replace(self, buys=self.buys + quantity, buy_orders=orders, highest=highest)
+        orders = self.sell_orders + count
+        return replace(self, sells=self.sells + quantity, sell_orders=orders, highest=highest)
+
+    @property
+    def largest(self) -> Decimal:
+        """The largest position, long or short, that open orders can lead to; without its sign."""
+        up, down = self.position + self.buys, self.position - self.sells
+        return max(abs(up), abs(down), abs(self.position))
 
     def money(self, price: Decimal) -> Decimal:
         """
@@ -81,7 +89,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
         worst = mark if self.highest is None else max(mark, self.money(self.highest))
         return Worth(
-            max(abs(up), abs(down), abs(position)) * worst,
+            self.largest * worst,
             up * (worst if up > 0 else mark),
             down * (worst if down < 0 else mark),
         )

@@ -29,6 +29,7 @@ class Overlay:
         self.account = book.account
         self.currency = book.currency
         self.history = book.history.copy()
+        self.profit = book.profit.copy()
         self.exposure = book.exposure.copy(self)
 
     def approve(self, order: Order, name: str) -> None:

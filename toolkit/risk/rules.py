@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from toolkit.orders.events import Decision
-from toolkit.risk import calendar, flow, form, prices, size
+from toolkit.risk import calendar, flow, form, loss, prices, size
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
@@ -55,6 +55,8 @@ RULES: Final = (
     Rule(size.order_notional, ("max_order_notional",)),
     Rule(size.gross_exposure_within_limit, ("max_gross_exposure",)),
     Rule(size.net_exposure_within_limit, ("max_net_exposure",)),
+    Rule(loss.daily_loss_within_limit, ("max_daily_loss",)),
+    Rule(loss.drawdown_within_limit, ("max_drawdown",)),
     Rule(size.position_within_limit, ("max_position",)),
     Rule(size.no_short_sale, ("allow_short",)),
     Rule(flow.no_self_cross, ("allow_self_cross",)),

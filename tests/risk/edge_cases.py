@@ -1,0 +1,33 @@
+"""The same two tables as ``cases``, for what a small mistake in a rule would change and nothing else."""
+
+from __future__ import annotations
+
+from tests.risk.cases import LONG_ONLY, NO_CROSS, RATE, REPEAT, SPREAD, Case, limit, market, quoted
+from tests.risk.day_cases import HOURS, OPEN_ONLY
+from tests.risk.desk import Desk, done, working
+
+SOLD = working("s", direction="SELL", limit_price=500)
+TWIN = done("m", seconds=9.5, order_type="MARKET", limit_price=None)
+
+INSIDE = {
+    "gross exposure at its limit": Case({"max_gross_exposure": 50_000}, market(), Desk()),
+    "orders a full second ago no longer count": Case(
+        {**RATE, **REPEAT}, market(), Desk(earlier=[done(f"o{n}", seconds=9.0) for n in range(3)])
+    ),
+    "a repeat after the full window": Case({"repeat_window_s": "0.5"}, market(), Desk(earlier=[TWIN])),
+    "an order in the second of the opening": Case(OPEN_ONLY, market(), Desk(described=HOURS, seconds=0.0)),
+    "a buy is no short sale, whatever else is on sale": Case(LONG_ONLY, market(), Desk(open_orders=[SOLD])),
+}
+
+OUTSIDE = {
+    "a quantity of zero": Case({}, market(quantity=0), Desk(), ("BAD_QUANTITY",)),
+    "a quantity that is no number": Case({}, market(quantity="lots"), Desk(), ("BAD_QUANTITY",) * 3),
+    "a limit price of zero": Case({}, limit(0), Desk(), ("MISSING_LIMIT_PRICE",)),
+    "a market order meets any price, whatever its own says": Case(
+        NO_CROSS, market(limit_price=1), Desk(open_orders=[SOLD]), ("SELF_CROSS",)
+    ),
+    "a limit order without a limit meets any price": Case(
+        NO_CROSS, limit(None), Desk(open_orders=[SOLD]), ("MISSING_LIMIT_PRICE", "SELF_CROSS")
+    ),
+    "a quote with one side has no spread": Case(SPREAD, market(), quoted(499, None), ("NO_QUOTE",) * 2),
+}
