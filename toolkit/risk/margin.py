@@ -13,8 +13,8 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
     """
     The broker's answer about an order that was not placed; account currency.
 
-    The broker leaves out what it cannot work out (hazard H40), and an answer that never came has
-    nothing at all: None, never 0.
+    The broker leaves out what it cannot work out (hazard H40): that is None, never 0. ``Margin()`` is
+    what is known when no answer came.
 
     Attributes:
         equity: with loan value, after the order.
