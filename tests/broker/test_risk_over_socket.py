@@ -16,6 +16,7 @@ from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.clock import ManualClock
+from toolkit.orders.controls import ControlState
 from toolkit.orders.intent import parse
 from toolkit.risk.margin import enough_margin
 
@@ -100,7 +101,7 @@ def test_an_order_in_a_currency_without_a_rate_cannot_be_measured(denied: Denied
     assert denied(NOON, {}, **telus) == ["NO_FX_RATE"]
 
 
-def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass(
+def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass_until_somebody_resumes(
     paper_gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
     async def session() -> None:
@@ -113,13 +114,19 @@ def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass(
             assert await client.place_order(builders.market_intent(intent_id="first"))
             await until(lambda: [held.quantity for held in client.market.held()] == [100])
             paper_gateway.market.set_quote("SPY", 530.00, 530.02)
-            await until(lambda: profit.daily is not None and profit.daily < -500)
+            standing = client.controls.permission
+            await until(lambda: standing.standing.state is ControlState.REDUCE_ONLY)
+            assert "today's loss" in standing.standing.told
+            paper_gateway.market.set_quote("SPY", 540.00, 540.02)
+            await until(lambda: profit.daily is not None and profit.daily > -500)
             assert await client.place_order(builders.market_intent(intent_id="more")) is None
             denied = client.ledger.get("more").denied  # type: ignore[union-attr]
             assert denied is not None
-            assert denied.code == "MAX_DAILY_LOSS"
-            reducing = builders.market_intent(intent_id="less", direction="SELL")
+            assert denied.code == "REDUCE_ONLY"
+            reducing = builders.market_intent(intent_id="less", direction="SELL", quantity=1)
             assert await client.place_order(reducing)
+            await client.controls.order("resume", "a person", "looked into")
+            assert await client.place_order(builders.market_intent(intent_id="again"))
         finally:
             await client.disconnect_async()
 

@@ -40,7 +40,7 @@ def test_a_new_connection_has_told_nothing_but_the_days_highest_value_is_remembe
 
 def test_whoever_watches_is_told_of_every_figure_beyond_a_limit() -> None:
     profit, told = Profit(), list[Decision]()
-    watch(profit, LIMITS, told.append)
+    watch(profit, lambda: LIMITS, told.append)
     profit.tell_daily(Decimal(-100))
     profit.tell_value(Decimal(1000), builders.at(0))
     assert told == []
@@ -52,7 +52,7 @@ def test_whoever_watches_is_told_of_every_figure_beyond_a_limit() -> None:
 
 def test_what_nobody_told_is_a_breach_for_orders_but_nothing_to_latch() -> None:
     profit, told = Profit(), list[Decision]()
-    watch(profit, LIMITS, told.append)
+    watch(profit, lambda: LIMITS, told.append)
     profit.tell_daily(None)
     assert [each.code for each in breaches(profit, LIMITS)] == ["NO_PNL", "NO_PNL"]
     assert told == []

@@ -37,8 +37,11 @@ from toolkit.orders.controls import (
     fold,
     objection,
 )
+from toolkit.orders.events import Decision
 from toolkit.orders.ledger import OrderLedger
 from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.limits import Limits
+from toolkit.risk.loss import watch
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class Controls:
         )
         self._journal = journal
         self._ledger = ledger
+        self._market = market
         self._config = config
         self._clock = clock
         self._placement: Placement | None = None
@@ -82,6 +86,8 @@ class Controls:
         """Every checker that judges orders here, by its identity."""
         self._sweeping: asyncio.Task[Swept] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._latching = False
+        self._latched: asyncio.Task[None] | None = None
 
     @property
     def standing(self) -> Standing:
@@ -172,13 +178,26 @@ class Controls:
         if self.standing.state is ControlState.KILLED:
             self._start_sweep()
 
+    def latch_losses(self, limits: Callable[[], Limits]) -> None:
+        """From now on a loss beyond its limit is a reduce-only command; a person alone takes it back."""
+        if not self._latching:
+            self._latching = True
+            watch(self._market.profit, limits, self._latch)
+
+    def _latch(self, loss: Decision) -> None:
+        busy = self._latched is not None and not self._latched.done()
+        if self.standing.state is ControlState.ACTIVE and not busy:
+            latched = self.order("reduce-only", "risk", loss.message)
+            self._latched = asyncio.get_running_loop().create_task(latched)
+            self._latched.add_done_callback(_tell_failure)
+
     async def close(self) -> None:
         """Stop looking and sweeping; what is in force stays."""
-        tasks = [task for task in (self._watching, self._sweeping) if task is not None]
+        tasks = [task for task in (self._watching, self._sweeping, self._latched) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._watching = self._sweeping = None
+        self._watching = self._sweeping = self._latched = None
 
     # --- inside --------------------------------------------------------------------------------------
 

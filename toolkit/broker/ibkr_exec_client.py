@@ -71,6 +71,7 @@ class IBKRExecClient(BrokerConnection):
         if self.connected:
             await self.controls.use_limits(self.risk_checker, whoami(), "start")
             self.controls.connected(there(self._placement), there(self._session), self._problem)
+            self.controls.latch_losses(lambda: self.risk_checker.limits)
         return ready
 
     # --- orders ------------------------------------------------------------------------------------

@@ -46,15 +46,20 @@ def breaches(profit: Profit, limits: Limits, currency: str = "") -> list[Decisio
     return [verdict for verdict in verdicts if not verdict.passed]
 
 
-def watch(profit: Profit, limits: Limits, on_breach: Callable[[Decision], None]) -> None:
+def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Decision], None]) -> None:
     """
     Have ``on_breach`` called whenever a figure comes in that is beyond a limit.
 
     It is called again with every such figure: whoever latches it does so once.
+
+    Args:
+        profit: what is watched.
+        limits: gives those in force.
+        on_breach: takes the verdict.
     """
 
     def look() -> None:
-        for verdict in breaches(profit, limits):
+        for verdict in breaches(profit, limits()):
             if verdict.observed is not None:
                 on_breach(verdict)
 
