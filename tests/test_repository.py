@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.risk.limits import limits_table
+from toolkit.risk.limits_table import limits_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "toolkit"

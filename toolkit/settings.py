@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     max_net_exposure: Amount | None = None
     max_daily_loss: Amount | None = None
     max_drawdown: Amount | None = None
+    min_excess_liquidity: Amount | None = None
+    what_if_above: Amount | None = None
     max_position: Amount | None = None
     price_collar_bps: Amount | None = None
     max_quote_age_s: Amount | None = None
@@ -206,6 +208,8 @@ _LIMITS = (
     "max_net_exposure",
     "max_daily_loss",
     "max_drawdown",
+    "min_excess_liquidity",
+    "what_if_above",
     "max_position",
     "price_collar_bps",
     "max_quote_age_s",
@@ -244,6 +248,8 @@ _PREFIXES = (
     "MAX_FILLS_",
     "MAX_MOVE_",
     "MIN_DAYS_",
+    "MIN_EXCESS_",
+    "WHAT_IF_",
     "FAT_FINGER_",
     "MAX_QUOTE_",
     "MAX_SPREAD_",

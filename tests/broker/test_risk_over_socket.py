@@ -159,3 +159,52 @@ def test_h40_a_what_if_tells_what_margin_an_order_would_leave_and_places_nothing
 
     paper_gateway.market.set_quote("SPY", 540.00, 540.02)
     loop_run(session())
+
+
+@pytest.mark.parametrize(("floor", "codes"), [(0, []), (10**9, ["MARGIN"])])
+def test_the_first_order_of_a_contract_and_side_asks_the_broker_for_its_margin(
+    denied: Denied, floor: int, codes: list[str]
+) -> None:
+    assert denied(NOON, {"min_excess_liquidity": floor}) == codes
+
+
+def test_h40_a_broker_that_does_not_tell_the_margin_denies_the_order(
+    paper_gateway: PaperGateway, home: Path, loop_run: Any
+) -> None:
+    async def session() -> None:
+        config = {"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2, "min_excess_liquidity": 0}
+        client = IBKRExecClient(config)
+        assert await client.connect_async(timeout=5), client.last_error
+        try:
+            paper_gateway.faults.add("drop", message="openOrder", times=1)
+            assert await client.place_order(builders.market_intent(intent_id="untold")) is None
+            assert client.ledger.get("untold").denied.code == "MARGIN_UNKNOWN"  # type: ignore[union-attr]
+            assert await client.place_order(builders.market_intent(intent_id="told"))
+            assert await client.place_order(builders.market_intent(intent_id="known"))
+            assert "untold" not in paper_gateway.ledger.orders
+        finally:
+            await client.disconnect_async()
+
+    paper_gateway.market.set_quote("SPY", 540.00, 540.02)
+    loop_run(session())
+
+
+def test_a_large_order_asks_again_although_the_contract_is_known(
+    paper_gateway: PaperGateway, home: Path, loop_run: Any
+) -> None:
+    async def session() -> None:
+        limits = {"min_excess_liquidity": 0, "what_if_above": 50_000}
+        config = {"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2, **limits}
+        client = IBKRExecClient(config)
+        assert await client.connect_async(timeout=5), client.last_error
+        try:
+            assert await client.place_order(builders.market_intent(intent_id="first", quantity=1))
+            paper_gateway.faults.add("mute", message="placeOrder")
+            large = builders.market_intent(intent_id="large", quantity=100)
+            assert await client.place_order(large) is None
+            assert client.ledger.get("large").denied.code == "MARGIN_UNKNOWN"  # type: ignore[union-attr]
+        finally:
+            await client.disconnect_async()
+
+    paper_gateway.market.set_quote("SPY", 540.00, 540.02)
+    loop_run(session())

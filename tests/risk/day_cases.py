@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests import builders
 from tests.risk.cases import UNRESOLVED, Case, market, quoted
 from tests.risk.desk import ES, SPY, Desk, ordered
+from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -50,7 +51,20 @@ def made(daily: str | None = None, values: tuple[int, ...] = ()) -> Profit:
 
 FALLEN = (100_000, 102_000, 96_999)
 
+LIQUIDITY = {"min_excess_liquidity": 10_000}
+
+
+def left(excess: object, initial: object = 1000) -> Desk:
+    """A desk to which the broker has told what the order would leave."""
+    equity = Decimal(str(excess)) + 5000
+    told = Margin(equity=equity, initial=Decimal(str(initial)), maintenance=Decimal(5000))
+    return Desk(margins={builders.INTENT_ID: told})
+
+
 INSIDE = {
+    "an order that leaves just enough liquidity": Case(LIQUIDITY, market(), left(10_000)),
+    "an order whose initial margin takes all equity": Case(LIQUIDITY, market(), left(10_000, 15_000)),
+    "an order about which the broker need not be asked": Case(LIQUIDITY, market(), Desk()),
     "a loss at its limit": Case(LOSS, market(), Desk(profit=made("-5000"))),
     "a day with a gain": Case({"max_daily_loss": 0}, market(), Desk(profit=made("5000"))),
     "a sell that reduces after a loss": Case(
@@ -88,6 +102,14 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "an order that leaves too little liquidity": Case(LIQUIDITY, market(), left("9999.99"), ("MARGIN",)),
+    "an order beyond its initial margin": Case(LIQUIDITY, market(), left(10_000, 15_001), ("MARGIN",)),
+    "an order that the broker would refuse": Case(
+        LIQUIDITY, market(), Desk(margins={builders.INTENT_ID: Margin(refusal="no")}), ("MARGIN",)
+    ),
+    "an order about which the broker does not answer": Case(
+        LIQUIDITY, market(), Desk(margins={builders.INTENT_ID: Margin()}), ("MARGIN_UNKNOWN",)
+    ),
     "a loss beyond its limit": Case(LOSS, market(), Desk(profit=made("-5000.01")), ("MAX_DAILY_LOSS",)),
     "a loss that nobody told": Case(LOSS, market(), Desk(), ("NO_PNL",)),
     "a sell through zero after a loss": Case(

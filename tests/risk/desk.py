@@ -16,6 +16,7 @@ from toolkit.orders.ledger import fold
 from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
+from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 SPY = Instrument(con_id=1, symbol="SPY", sec_type="STK", currency="USD")
@@ -41,6 +42,7 @@ class Desk:
     currency: str = "USD"
     account: str = "DU1"
     rates: dict[str, str] = field(default_factory=dict)
+    margins: dict[str, Margin] = field(default_factory=dict)
     facts: list[AnyEvent] = field(default_factory=list)
     """what the journal holds from earlier"""
     described: dict[str, Instrument] = field(default_factory=dict)
@@ -85,6 +87,9 @@ class Desk:
     def mark(self, con_id: int) -> Decimal | None:
         mark = self.marks.get(BY_NUMBER[con_id].symbol)
         return None if mark is None else Decimal(repr(mark))
+
+    def margin(self, intent_id: str) -> Margin | None:
+        return self.margins.get(intent_id)
 
     def rate(self, currency: str) -> Decimal | None:
         if currency == self.currency:

@@ -14,7 +14,8 @@ from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ConfigError
 from toolkit.gateway import PaperGateway
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.limits import DEFAULTS, LIMITS, limits_table
+from toolkit.risk.limits import DEFAULTS, LIMITS
+from toolkit.risk.limits_table import limits_table
 from toolkit.settings import Settings
 
 FROM_ENVIRONMENT = {
@@ -41,6 +42,8 @@ FROM_ENVIRONMENT = {
     "MAX_DAILY_LOSS": "5000",
     "MAX_DRAWDOWN": "7500",
     "MIN_DAYS_TO_EXPIRY": "3",
+    "MIN_EXCESS_LIQUIDITY": "10000",
+    "WHAT_IF_ABOVE": "250000",
     "ALLOW_CLOSED_MARKET": "false",
 }
 

@@ -26,6 +26,7 @@ from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
 from toolkit.risk.holding import OpenOrder
 from toolkit.risk.line import dearest
+from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
@@ -104,6 +105,8 @@ class MarketBook:
         self.values: dict[tuple[str, str], tuple[str, str]] = {}
         """(account, key) -> (value, currency), as the broker writes them"""
         self.account = ""
+        self.margins: dict[str, Margin] = {}
+        """intent id -> the broker's answer, while the intent is judged"""
         self.foreign_orders = ForeignOrders(self._follow_foreign)
         self._quotes_broken = False
         self._told: set[tuple[str, int]] = set()
@@ -159,6 +162,10 @@ class MarketBook:
     def by_number(self, con_id: int) -> Instrument | None:
         """The contract with this number, None while it is not known."""
         return self._instruments.get(con_id)
+
+    def margin(self, intent_id: str) -> Margin | None:
+        """What the broker says an intent's order would leave; None when it was not asked."""
+        return self.margins.get(intent_id)
 
     def quote(self, con_id: int) -> Quote:
         """The latest quote; its sides are None while there is none, or none that can be trusted."""

@@ -36,6 +36,7 @@ from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.gate import Gate
 from toolkit.risk.margin import Margin
+from toolkit.risk.order import Order
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class Placement:
         )
         watch.start()
         inbox.reads_only = False  # it may have been set right since the last connection
+        self._previewed: set[tuple[int, int]] = set()
+        """(contract number, side) of which the broker has told on this connection what margin it takes"""
         self._lookups: dict[str, asyncio.Future[list[ContractDetails]]] = {}
         """question -> its answer under way"""
         self._in_progress: dict[str, asyncio.Future[int | None]] = {}
@@ -194,7 +197,15 @@ class Placement:
             return None
         if state.accepted_at is None:
             checker.bind(self._market)
-            state = self.gate.decide(state, checker, instrument, quote)
+            if self._margin_due(state, checker, instrument):
+                await self._ask_margin(intent, instrument)
+                state = self._ledger.get(state.intent_id) or state
+                if state.final or self._turned_away(state, intent, instrument):  # it took a while
+                    return None
+            try:
+                state = self.gate.decide(state, checker, instrument, quote)
+            finally:
+                self._market.margins.pop(state.intent_id, None)
         if state.final:
             return None
         alone, order_id = await self._first.turn(), None
@@ -239,6 +250,30 @@ class Placement:
     async def _find(self, intent: OrderIntent) -> tuple[Instrument, Quote]:
         instrument = await self._resolve(intent)
         return instrument, await self._lines.quote(instrument)
+
+    def _margin_due(self, state: OrderState, checker: SimpleRiskChecker, instrument: Instrument) -> bool:
+        """Whether the broker has to be asked what margin an order would leave (RISK.md, control 20)."""
+        order = Order.read(state.raw)
+        numbers = checker.limits_of(order, instrument).numbers
+        if "min_excess_liquidity" not in numbers or order.quantity is None:
+            return False
+        if (instrument.con_id, order.sign) not in self._previewed:
+            return True
+        above, price = numbers.get("what_if_above"), order.limit_price or self._market.mark(instrument.con_id)
+        rate = self._market.rate(instrument.currency)
+        if above is None:
+            return False
+        return price is None or rate is None or order.quantity * price * instrument.multiplier * rate > above
+
+    async def _ask_margin(self, intent: OrderIntent, instrument: Instrument) -> None:
+        """Keep the broker's answer for the verdict; no answer is kept as such (hazard H40)."""
+        try:
+            margin = await self.what_if(intent)
+        except NotConnectedError:
+            margin = Margin()
+        self._market.margins[intent.intent_id] = margin
+        if margin.excess is not None:
+            self._previewed.add((instrument.con_id, intent.sign))
 
     async def what_if(self, intent: OrderIntent) -> Margin:
         """See ``IBKRExecClient.what_if``."""

@@ -14,6 +14,7 @@ from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Book
 from toolkit.risk.limits import Limits
 from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.margin import Margin
 from toolkit.risk.order import Order
 from toolkit.risk.profit import Profit
 
@@ -65,6 +66,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     orders_today: int = 0
     recent_fills: int = 0
     efficiency: Decimal = Decimal(0)
+    margin: Margin | None = None
     profit: Profit = _NO_PROFIT
 
     @classmethod
@@ -76,6 +78,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             found["recent"] = tuple(book.history.accepted_since(now - limits.look_back))
         if "max_order_efficiency_ratio" in enforced:
             found["efficiency"] = book.history.efficiency(now)
+        if "min_excess_liquidity" in enforced:
+            found["margin"] = book.margin(str(order.raw.get("intent_id") or ""))
         if "fat_finger_multiple" in enforced:
             found["usual_quantity"] = book.history.usual_quantity(order.strategy)
         if instrument is not None:

@@ -21,6 +21,7 @@ from toolkit.orders.state import OrderState
 from toolkit.risk.history import History
 from toolkit.risk.holding import Holding, OpenOrder, open_order
 from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 
@@ -65,6 +66,9 @@ class Book(Prices, Protocol):
 
     def instrument(self, intent: Mapping[str, Any]) -> Instrument | None:
         """The contract that an intent names, None while it is not resolved."""
+
+    def margin(self, intent_id: str) -> Margin | None:
+        """What the broker says an intent's order would leave; None when it need not be asked."""
 
     def quote(self, con_id: int) -> Quote:
         """The latest quote; its sides are None when there is none."""

@@ -83,6 +83,19 @@ LIMITS: Final = (
         "account currency",
     ),
     Limit(
+        "min_excess_liquidity",
+        ("MARGIN", "MARGIN_UNKNOWN"),
+        "what the broker says an order would leave above maintenance margin; asked for the first order "
+        "of a contract and side, and for every order above what_if_above",
+        "account currency",
+    ),
+    Limit(
+        "what_if_above",
+        (),
+        "notional above which the broker is asked about every order; only with min_excess_liquidity",
+        "account currency",
+    ),
+    Limit(
         "max_position",
         ("MAX_POSITION",),
         "position in one contract that open orders can lead to, long or short; reducing orders pass",
@@ -320,7 +333,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALWAYS = frozenset({"max_order_quantity", "max_gross_exposure"})
-_LARGER_IS_TIGHTER = frozenset({"repeat_window_s", "min_days_to_expiry"})
+_LARGER_IS_TIGHTER = frozenset({"repeat_window_s", "min_days_to_expiry", "min_excess_liquidity"})
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -347,27 +360,6 @@ def refuse_unknown(config: Mapping[str, Any], known: Iterable[str], what: str) -
             near = difflib.get_close_matches(str(name), names, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}."
             raise ConfigError(f"{what} {name!r} is unknown{hint}")
-
-
-def limits_table() -> str:
-    """The table as Markdown: environment variable, denial codes, meaning, unit and default of every limit."""
-    rows = ["| Limit | Denied as | Meaning | Unit | Default |", "|---|---|---|---|---|"]
-    for limit in LIMITS:
-        codes = ", ".join(f"`{code}`" for code in limit.codes)
-        rows.append(
-            f"| `{limit.name.upper()}` | {codes} | {limit.meaning} | {limit.unit} | {_shown(limit.default)} |"
-        )
-    return "\n".join(rows) + "\n"
-
-
-def _shown(default: object) -> str:
-    match default:
-        case bool():
-            return str(default).lower()
-        case int():
-            return f"{default:,}"
-        case _:
-            return "none"
 
 
 def _number(name: str, value: object) -> Decimal:

@@ -12,6 +12,7 @@ from toolkit.orders.events import Accepted
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Book
+from toolkit.risk.margin import Margin
 from toolkit.risk.order import Order
 
 
@@ -72,6 +73,10 @@ class Overlay:
     def by_number(self, con_id: int) -> Instrument | None:
         """The contract with this number, None while it is not known."""
         return self._book.by_number(con_id)
+
+    def margin(self, _intent_id: str) -> Margin | None:
+        """None: the broker is asked when an order is sent, not when it is tried."""
+        return None
 
     def quote(self, con_id: int) -> Quote:
         """The latest quote; its sides are None when there is none."""

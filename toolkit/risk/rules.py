@@ -57,6 +57,7 @@ RULES: Final = (
     Rule(size.net_exposure_within_limit, ("max_net_exposure",)),
     Rule(loss.daily_loss_within_limit, ("max_daily_loss",)),
     Rule(loss.drawdown_within_limit, ("max_drawdown",)),
+    Rule(size.margin_left, ("min_excess_liquidity",)),
     Rule(size.position_within_limit, ("max_position",)),
     Rule(size.no_short_sale, ("allow_short",)),
     Rule(flow.no_self_cross, ("allow_self_cross",)),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.margin import enough_margin
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import at_most, gap, unreadable
 
@@ -56,6 +57,13 @@ def order_notional(order: Order, context: Context) -> Decision:
     except MissingRateError as error:
         return _no_rate(str(error))
     return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
+
+
+def margin_left(_order: Order, context: Context) -> Decision:
+    """Excess liquidity after the order is at least ``min_excess_liquidity``, if the broker was asked."""
+    if context.margin is None:
+        return Decision(code="MARGIN", passed=True)
+    return enough_margin(context.margin, context.limits.numbers["min_excess_liquidity"], context.currency)
 
 
 def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
