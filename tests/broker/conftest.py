@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.auditing import assert_one_story
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 
@@ -23,8 +24,8 @@ def gateway() -> Iterator[PaperGateway]:
 
 
 @pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
-    """Runs ``await work(client)`` on a connected client, and closes it."""
+def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Iterator[Session]:
+    """Runs ``await work(client)`` on a connected client, and closes it; the books are audited at the end."""
 
     def run(work: Callable[[IBKRExecClient], Awaitable[Any]], **config: Any) -> Any:
         async def session() -> Any:
@@ -37,4 +38,5 @@ def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
 
         return loop_run(session())
 
-    return run
+    yield run
+    assert_one_story(home / "journal.db", gateway)

@@ -138,6 +138,7 @@ def test_the_same_intent_again_returns_the_first_order_and_sends_nothing(
     async def work(client: IBKRExecClient) -> None:
         first = await client.place_order(builders.market_intent())
         assert await client.place_order(builders.market_intent()) == first
+        await settled(client)
 
     trade(work)
     assert len(gateway.ledger.requests) == 1
@@ -145,7 +146,9 @@ def test_the_same_intent_again_returns_the_first_order_and_sends_nothing(
 
 def test_the_same_intent_ten_times_at_once_is_one_order(trade: Session, gateway: PaperGateway) -> None:
     async def work(client: IBKRExecClient) -> list[int | None]:
-        return await asyncio.gather(*(client.place_order(builders.market_intent()) for _ in range(10)))
+        order_ids = await asyncio.gather(*(client.place_order(builders.market_intent()) for _ in range(10)))
+        await settled(client)
+        return order_ids
 
     assert len(set(trade(work))) == 1
     assert len(gateway.ledger.requests) == 1
