@@ -132,6 +132,20 @@ def test_keys_move_and_cancel_without_reaching_the_notebook(
     assert page.locator(".jp-CodeCell").count() == len(CELLS)
 
 
+def test_h53_the_kill_switch_wants_two_presses_and_shows_that_it_is_in_force(
+    market: Any, open_notebook: Callable[..., Any]
+) -> None:
+    page = open_notebook(*CELLS)
+    row(page, "resting").get_by_text("Submitted").wait_for()
+    page.get_by_role("button", name="Kill switch").click()
+    shot(page, "kill-asks")
+    assert market.ledger.cancels == []
+    page.get_by_role("button", name="Press again").click()
+    page.locator(".tkb-strip").get_by_text("KILLED since").wait_for()
+    wait_until(lambda: len(market.ledger.cancels) == 1)
+    shot(page, "killed")
+
+
 def shot(page: Any, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(SCREENSHOTS / f"{name.replace(' ', '-').lower()}.png"))

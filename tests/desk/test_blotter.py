@@ -27,6 +27,7 @@ HEALTH = {
     "account": "DU1",
     "paper": True,
     "read_only": False,
+    "control": "ACTIVE",
     "orders_working": 1,
     "orders_unknown": 0,
     "gateway": "127.0.0.1:4002",
@@ -230,6 +231,16 @@ class TestWidget:
         wait_until(lambda: self.rows(sent).get("resting", {}).get("icon") == "✕")
         answers = [answer for message in sent for answer in message["answers"]]
         assert answers == [{"intent_id": "resting", "told": "asked", "reason": ""}]
+
+    def test_the_kill_switch_cancels_what_works_and_the_strip_says_so(
+        self, desk: Desk, market: PaperGateway, blotter: Blotter, sent: list[dict[str, Any]]
+    ) -> None:
+        desk.buy("SPY", 100, limit=500, intent_id="resting")
+        blotter._on_message(blotter, {"kind": "kill"}, [])
+        wait_until(lambda: len(market.ledger.cancels) == 1)
+        wait_until(lambda: "KILLED since" in sent[-1]["strip"]["control"])
+        wait_until(lambda: self.rows(sent).get("resting", {}).get("icon") == "✕")
+        assert "KILLED since" in blotter._repr_html_()
 
     def test_a_cancel_that_comes_too_late_is_answered_with_the_reason(
         self, desk: Desk, blotter: Blotter, sent: list[dict[str, Any]]

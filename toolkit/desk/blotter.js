@@ -3,6 +3,8 @@
 const ROW = 26; // px
 const MOST_VISIBLE = 14; // rows before the table scrolls
 const STALE_AFTER = 3000; // ms without a message
+const KILL_ASKS_FOR = 3000; // ms in which the second press of the kill switch counts
+const KERNEL_ANSWERS_IN = 1500; // ms after which a busy kernel is told of
 const KERNEL_BUSY_AFTER = 1500; // ms without an answer to a click
 
 const TABS = [
@@ -33,6 +35,7 @@ class Store {
     this.heardAt = 0;
     this.skew = 0; // ms that our clock is ahead of the engine's
     this.cancels = new Map(); // intent id -> {told, at, reason}
+    this.killedAt = 0; // when the switch was pressed here; 0: it was not
     this.flashed = new Map(); // row id -> when it last changed
     this.views = new Set();
     model.on("msg:custom", (message) => this.hear(message));
@@ -79,6 +82,11 @@ class Store {
     this.cancels.set(intentId, { told: "waiting", reason: "", at: Date.now() });
     this.model.send({ kind: "cancel", intent_id: intentId });
   }
+
+  kill() {
+    this.killedAt = Date.now();
+    this.model.send({ kind: "kill" });
+  }
 }
 
 /** One blotter on the page. */
@@ -106,7 +114,10 @@ class View {
     // JupyterLab's own shortcuts (c copies a cell) must not act on keys that are meant for the table.
     this.root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.hide = element("style", "", this.root);
-    this.bar = element("div", "tkb-strip", this.root);
+    const top = element("div", "tkb-top", this.root);
+    this.bar = element("div", "tkb-strip", top);
+    this.kill = element("button", "tkb-button tkb-kill", top);
+    this.kill.addEventListener("click", () => this.pressKill());
     this.tabs = element("div", "tkb-tabs", this.root, { role: "tablist", "aria-label": "Blotter" });
     this.scroll = element("div", "tkb-scroll", this.root, {
       role: "grid",
@@ -290,9 +301,34 @@ class View {
     cell.replaceChildren(...parts[state]());
   }
 
+  /** Two presses within three seconds, because one may be a slip. */
+  pressKill() {
+    const now = Date.now();
+    if (now - (this.killAskedAt ?? 0) < KILL_ASKS_FOR) {
+      this.killAskedAt = 0;
+      this.store.kill();
+    } else {
+      this.killAskedAt = now;
+    }
+    this.tick();
+  }
+
+  drawKill(strip) {
+    const asking = Date.now() - (this.killAskedAt ?? 0) < KILL_ASKS_FOR;
+    const waiting = this.store.killedAt > 0 && !strip.control;
+    this.kill.hidden = this.store.closed || Boolean(strip.control);
+    this.kill.disabled = waiting;
+    this.kill.classList.toggle("tkb-button-yes", asking);
+    set(this.kill, waiting ? "Killing…" : asking ? "Press again: cancel all, stop" : "Kill switch", "Cancel our orders, send nothing more");
+    if (strip.control) this.store.killedAt = 0;
+  }
+
   tick() {
     const { strip, heardAt } = this.store;
     if (!strip) return;
+    this.drawKill(strip);
+    const { killedAt } = this.store;
+    const unheard = killedAt > 0 && Date.now() - killedAt > KERNEL_ANSWERS_IN;
     const silence = Date.now() - heardAt;
     const { closed } = this.store;
     const stale = silence > STALE_AFTER && !closed;
@@ -302,7 +338,9 @@ class View {
     const items = [
       ["account", `${strip.account} ${strip.mode}`],
       [strip.link === "connected" ? "ok" : "bad", `Link ${strip.link}`, strip.gateway],
-      ...(strip.read_only && !closed ? [["bad", "Orders not allowed"]] : []),
+      ...(strip.control && !closed ? [["bad", strip.control]] : []),
+      ...(unheard ? [["bad", "The kernel is busy and has not heard the kill: run toolkit kill in a terminal"]] : []),
+      ...(strip.read_only && !strip.control && !closed ? [["bad", "Orders not allowed"]] : []),
       ["", `${strip.working.toLocaleString("en-US")} working`],
       [strip.unknown ? "bad" : "", `${strip.unknown} unknown`],
       ["", closed ? `as of ${utc(strip.now)} UTC` : last],

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 
+from toolkit.broker.control_files import whoami
 from toolkit.desk import rows
 from toolkit.desk.account import Holding, holdings
 from toolkit.desk.changes import Changes
@@ -141,6 +142,23 @@ class Blotter(anywidget.AnyWidget):
             self._changes.wake()
         elif content["kind"] == "cancel":
             self._cancel(content["intent_id"])
+        elif content["kind"] == "kill":
+            self._kill()
+
+    def _kill(self) -> None:
+        """Press the kill switch without waiting for what it does; the strip says when it is in force."""
+
+        def tell(pressed: Future[Any]) -> None:
+            error = pressed.exception()
+            if error is not None:
+                log.critical("The kill switch failed: %s Run `toolkit kill`.", error)
+            self._changes.wake()
+
+        client = self.desk.engine.client
+        try:
+            self.desk.engine.submit(client.kill("pressed in the blotter", whoami())).add_done_callback(tell)
+        except NotConnectedError as error:
+            log.critical("The kill switch failed: %s Run `toolkit kill`.", error)
 
     def _cancel(self, intent_id: str) -> None:
         """Ask for a cancel without waiting for it: the answer travels with the next message."""

@@ -82,6 +82,7 @@ def strip_of(
         "link": link if health["running"] else "closed",
         "gateway": health["gateway"],
         "read_only": health["read_only"],
+        "control": "" if health["control"].startswith("ACTIVE") else health["control"],
         "working": health["orders_working"],
         "unknown": health["orders_unknown"],
         "error": fault or health["error"],
@@ -102,6 +103,7 @@ def static_html(strip: Mapping[str, Any], orders: Iterable[Row]) -> str:
     words = [
         f"<b>{html.escape(strip['account'])} {strip['mode']}</b>",
         f"{html.escape(strip['link'])} ({html.escape(strip['gateway'])})",
+        *([f"<b>{html.escape(strip['control'])}</b>"] if strip["control"] else []),
         f"{strip['working']} working",
         *([f"<b>{strip['unknown']} UNKNOWN</b>"] if strip["unknown"] else []),
         *([html.escape(strip["error"])] if strip["error"] else []),
