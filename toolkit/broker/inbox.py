@@ -91,9 +91,9 @@ class Inbox:
         """intents whose order the round under way showed"""
         self._incarnations = Incarnations()
         self._foreign: set[str] = set()
-        self.foreign_refs: set[str] = set()
-        """References of orders that this journal does not know; an intent of that name was sent elsewhere."""
         """execution roots that belong to none of our orders, as far as we know"""
+        self.foreign_refs: set[str] = set()
+        """References of orders that this journal never reserved; intents of that name were sent elsewhere."""
         self.positions = PositionWatch()
         self.rows = 0
         self.code_listeners: list[Callable[[int], None]] = []
@@ -135,6 +135,8 @@ class Inbox:
         than ours is not ours (hazard H5).
         """
         state = self._ledger.get(order_ref) if order_ref else None
+        if state is not None and state.order_id is None:
+            state = None  # the journal never sent it: another one did, or this one lost its newest facts
         if state is None and perm_id:
             owner = self._incarnations.owner(perm_id)
             state = self._ledger.by_perm(perm_id) if owner is None else self._ledger.get(owner)
