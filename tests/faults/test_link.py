@@ -108,6 +108,25 @@ def test_h21_h22_an_outage_closes_the_gate_once_escalates_and_ends_by_itself(
     run(loop_run, work)
 
 
+@pytest.mark.parametrize("codes", [(2110, 1102), (1100, 1101), (1102,)], ids=str)
+def test_h22_each_end_of_an_outage_leads_to_one_round_of_questions(
+    codes: tuple[int, ...], gateway: PaperGateway, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        async with trading(gateway) as client:
+            await rest(client)
+            rounds = client.health()["reconciliations"]
+            for code in codes:
+                gateway.faults.add("notice", code=code)
+            await until(lambda: not client.ready)
+            await until(lambda: client.ready)
+            assert client.health()["reconciliations"] == rounds + 1
+            assert state(client).status is OrderStatus.SUBMITTED
+            assert client.health()["epoch"] == 1
+
+    run(loop_run, work)
+
+
 def test_h22_after_1101_quotes_are_subscribed_anew(gateway: PaperGateway, loop_run: LoopRun) -> None:
     async def work() -> None:
         async with trading(gateway) as client:

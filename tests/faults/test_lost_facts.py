@@ -34,7 +34,7 @@ def gateway(home: Path) -> Iterator[PaperGateway]:
 
 
 def forget(home: Path, last_kind: type[AnyEvent] | None, intent_id: str = builders.INTENT_ID) -> None:
-    """Leave the journal as it was when the last such fact about an intent had become durable; None: without."""
+    """Leave the journal as it was when an intent's last such fact became durable; None: leave none."""
     if last_kind is None:
         shutil.move(home / "journal.db", home / "elsewhere.db")
         return
