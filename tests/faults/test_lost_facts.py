@@ -65,7 +65,12 @@ async def nothing(_: IBKRExecClient, __: PaperGateway) -> None:
 @pytest.mark.parametrize("end", [nothing, fill, cancel], ids=["it rests", "it filled", "it was cancelled"])
 @pytest.mark.parametrize("left", [None, Received, Accepted], ids=["gone", "up to Received", "up to Accepted"])
 def test_h2_h31_an_order_that_the_journal_forgot_is_not_sent_again(
-    left: type[AnyEvent] | None, end: Callable[..., Any], gateway: PaperGateway, home: Path, loop_run: LoopRun
+    left: type[AnyEvent] | None,
+    end: Callable[..., Any],
+    gateway: PaperGateway,
+    home: Path,
+    loop_run: LoopRun,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def work() -> None:
         async with trading(gateway) as client:
@@ -81,6 +86,8 @@ def test_h2_h31_an_order_that_the_journal_forgot_is_not_sent_again(
             await until(lambda: client.health()["reconciliations"] > rounds and client.ready)
             lives = [(each.order_ref, each.remaining) for each in client.market.foreign_orders]
             assert lives == ([(builders.INTENT_ID, Decimal(100))] if end is nothing else [])
+            told = f"BUY 100.0 SPY, reference {builders.INTENT_ID}, Submitted), which this journal never sent"
+            assert caplog.text.count(told) == len(lives)
             await rest(client, "another", limit_price=430)
         assert (placements(gateway), placements(gateway, "another")) == (1, 1)
 

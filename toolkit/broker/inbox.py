@@ -94,6 +94,8 @@ class Inbox:
         """execution roots that belong to none of our orders, as far as we know"""
         self.foreign_refs: set[str] = set()
         """References of orders that this journal never reserved; intents of that name were sent elsewhere."""
+        self._unremembered: set[int] = set()
+        """permanent ids of orders under our client id that were told to be none of this journal's"""
         self.positions = PositionWatch()
         self.rows = 0
         self.code_listeners: list[Callable[[int], None]] = []
@@ -265,6 +267,7 @@ class Inbox:
                 self._market.hold(*values)
             case "foreignOrder":
                 self._market.foreign_orders.open(*values)
+                self._tell_unremembered(*values)
             case "foreignStatus":
                 self._market.foreign_orders.status(*values)
             case "openOrder":
@@ -329,6 +332,23 @@ class Inbox:
             "A message under the number or reference of intent %s has %s; it is not taken for ours.",
             state.intent_id,
             what,
+        )
+
+    def _tell_unremembered(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
+        """Say once that an order under our client id is none that this journal sent."""
+        if order.clientId != self._client_id or order.permId in self._unremembered:
+            return
+        self._unremembered.add(order.permId)
+        log.critical(
+            "The broker has order %s of our client id %s (%s %s %s, reference %s, %s), which this journal "
+            "never sent: bring back the journal that did, or cancel it by hand.",
+            order_id,
+            order.clientId,
+            order.action,
+            order.totalQuantity,
+            contract.symbol,
+            order.orderRef or "none",
+            word,
         )
 
     def _compare(self, order_id: int, order: Order) -> None:
