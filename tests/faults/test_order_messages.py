@@ -175,6 +175,24 @@ def test_h33_an_order_without_a_permanent_id_at_first_is_known_by_it_later(
     run(loop_run, work)
 
 
+def test_h35_an_order_that_was_called_refused_and_works_is_working(
+    gateway: PaperGateway, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        async with trading(gateway) as client:
+            gateway.faults.add("error", message="placeOrder", code=201, text="No.", before=True)
+            await client.place_order(builders.raw_intent(limit_price=440))
+            await until(lambda: state(client).status is OrderStatus.SUBMITTED)
+            assert (state(client).working, state(client).reason) == (True, "")
+            assert client.risk_checker.current_exposure == pytest.approx(100 * 450.01)
+            told = [(each["event"], each["recovered"]) for each in await reports_of(client)]
+            assert told == [("Accepted", False), ("Rejected", False), ("Recovered", True)]
+            assert await client.cancel_intent(ID)
+            await until(lambda: state(client).status is OrderStatus.CANCELLED)
+
+    run(loop_run, work)
+
+
 def test_h36_a_stop_rests_presubmitted_until_it_is_triggered(
     gateway: PaperGateway, loop_run: LoopRun
 ) -> None:

@@ -28,6 +28,7 @@ from toolkit.errors import JournalError
 from toolkit.orders.events import AnyEvent, Executed, Mismatched, StatusReported
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState, execution_root
+from toolkit.orders.status import LIVE_WORDS
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +191,10 @@ class Inbox:
             return
         if isinstance(event, Executed):
             self.count(event, state)
+        elif isinstance(event, StatusReported) and event.word in LIVE_WORDS and state.contested:
+            self._on_incident(
+                f"The broker refused intent {state.intent_id} and calls it {event.word} all the same."
+            )
 
     def on_error(self, request_id: int, code: int, text: str) -> None:
         """Take one message of the error channel and give it to whom it concerns."""
