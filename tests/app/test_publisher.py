@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,19 @@ def test_a_report_has_its_intent_as_key(journal: SqliteJournal, tmp_path: Path) 
     with EmbeddedConsumer(tmp_path / "bus.db", REPORTS, group_id="g") as consumer:
         records: list[Any] = [record for batch in consumer.poll().values() for record in batch]
     assert [record.key for record in records] == [b"m1", b"m2"]
+
+
+def test_a_journal_that_fails_is_one_sentence_and_the_end_of_sending(
+    journal: SqliteJournal, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    sending = Publisher(journal, Producer(), on_change=lambda: told.append(sending.trouble))
+    with closing(sqlite3.connect(journal.path)) as database:
+        database.execute("drop table reports")
+    sending.start()
+    wait_until(lambda: told)
+    sending.stop()
+    assert str(journal.path) in told[0]
+    (alarm,) = caplog.records
+    assert alarm.getMessage() == f"Reports cannot be sent any more: {told[0]}"
+    assert alarm.exc_info is None

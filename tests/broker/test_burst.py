@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +20,10 @@ RATE = 40
 """Messages per second of the default budget."""
 
 
-def burst(client: IBKRExecClient) -> list[asyncio.Task[Any]]:
+def burst(client: IBKRExecClient, names: list[str]) -> list[asyncio.Task[Any]]:
     return [
         asyncio.create_task(client.place_order(builders.raw_intent(intent_id=name, limit_price=440)))
-        for name in BURST
+        for name in names
     ]
 
 
@@ -31,7 +32,7 @@ def test_h11_what_is_marked_sent_is_what_left_and_a_cancel_does_not_wait_behind_
 ) -> None:
     async def work(client: IBKRExecClient) -> None:
         await working(client, "early")
-        orders = burst(client)
+        orders = burst(client, BURST)
         await until(lambda: len(gateway.ledger.requests) > RATE)  # from here on the budget is short
         before = len(gateway.ledger.requests)
         await client.cancel_intent("early")
@@ -60,6 +61,26 @@ def test_h11_what_is_marked_sent_is_what_left_and_a_cancel_does_not_wait_behind_
 
     trade(come_back)
     assert len(gateway.ledger.requests) == len(seen) + 1
+
+
+def test_h43_a_burst_never_meets_the_gateways_own_limit_of_messages(home: Path, loop_run: Any) -> None:
+    """A gateway that breaks the connection at more than 50 messages in a second."""
+
+    async def work() -> None:
+        with PaperGateway(port=0, quotes=None, pacing=True) as strict:
+            strict.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+            limits = {"max_gross_exposure": 1e9, "max_open_orders_per_side": 1000}
+            client = IBKRExecClient({"port": strict.port, "client_id": 2, **limits})
+            assert await client.connect_async(), client.last_error
+            heard: list[int] = []
+            client.inbox.code_listeners.append(heard.append)
+            await asyncio.gather(*burst(client, BURST[: 2 * RATE]))
+            await until(lambda: len(strict.ledger.requests) == 2 * RATE)
+            assert client.health()["epoch"] == 1
+            assert 100 not in heard
+            await client.disconnect_async()
+
+    loop_run(work())
 
 
 def test_orders_of_one_contract_that_come_at_once_ask_for_it_once(

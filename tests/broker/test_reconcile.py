@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from tests import builders
 from toolkit.broker.reconcile import Answer, Break, Evidence, PositionWatch, missing, settle
-from toolkit.orders.events import Lost
+from toolkit.orders.events import Lost, Replaced
+from toolkit.orders.status import OrderStatus
 
 COMPLETE, PARTIAL, FAILED = Answer.COMPLETE, Answer.PARTIAL, Answer.FAILED
 LATER = builders.at(60)
@@ -53,6 +54,28 @@ def test_an_order_that_was_sent_after_the_questions_may_still_be_on_its_way() ->
 def test_an_order_that_was_reserved_but_never_written_is_missing_too() -> None:
     reserved = builders.state_of(*builders.placed()[:-1])
     assert missing([reserved], ALL) == [reserved]
+
+
+def test_an_order_called_filled_as_far_as_a_change_reduced_it_is_on_the_terms_of_that_change() -> None:
+    """Its completed order has no quantity (hazard H32), and the executions are all there."""
+    called_filled = builders.status("Filled", seconds=0.4)
+    reduced = builders.order(builders.executed(50), builders.replace_requested(50), called_filled)
+    (fact,) = settle([reduced], ALL, doubted=DOUBTED, now=LATER)
+    assert isinstance(fact, Replaced)
+    assert (
+        builders.order(builders.executed(50), builders.replace_requested(50), called_filled, fact).status
+        is OrderStatus.FILLED
+    )
+
+
+@pytest.mark.parametrize(("filled", "quantity", "counted"), [(40, 50, 0), (60, 50, 0), (50, 50, 100)])
+def test_h32_an_order_called_filled_that_a_change_does_not_explain_is_unknown(
+    filled: int, quantity: int, counted: int
+) -> None:
+    facts = builders.executed(filled), builders.replace_requested(quantity)
+    state = builders.order(*facts, builders.status("Submitted", counted), builders.status("Filled"))
+    (fact,) = settle([state], ALL, doubted=DOUBTED, now=LATER)
+    assert isinstance(fact, Lost)
 
 
 def test_an_order_that_is_unknown_already_is_not_reported_again() -> None:

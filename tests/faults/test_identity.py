@@ -143,6 +143,21 @@ def test_h25_orders_of_others_are_known_counted_and_never_touched(
     run(loop_run, work)
 
 
+def test_h25_exposure_counts_the_orders_of_everybody(gateway: PaperGateway, loop_run: LoopRun) -> None:
+    """Two made by hand, which share order id 0, one of client 7, and ours."""
+
+    async def work() -> None:
+        for quantity, owner in ((10, 0), (20, 0), (40, 7)):
+            gateway.faults.add("foreign", symbol="SPY", quantity=quantity, limit=400.0, owner=owner)
+        async with trading(gateway) as client:
+            await rest(client)
+            await round_after(client, "a look at everybody's orders")
+            assert sorted(each.remaining for each in client.market.foreign_orders) == [10, 20, 40]
+            assert client.risk_checker.current_exposure == pytest.approx(170 * 450.01)
+
+    run(loop_run, work)
+
+
 def test_h26_a_liquidation_is_told_and_explains_its_position(
     gateway: PaperGateway, loop_run: LoopRun, caplog: pytest.LogCaptureFixture
 ) -> None:

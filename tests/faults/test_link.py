@@ -108,6 +108,25 @@ def test_h21_h22_an_outage_closes_the_gate_once_escalates_and_ends_by_itself(
     run(loop_run, work)
 
 
+@pytest.mark.parametrize("codes", [(2110, 1102), (1100, 1101), (1102,)], ids=str)
+def test_h22_each_end_of_an_outage_leads_to_one_round_of_questions(
+    codes: tuple[int, ...], gateway: PaperGateway, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        async with trading(gateway) as client:
+            await rest(client)
+            rounds = client.health()["reconciliations"]
+            for code in codes:
+                gateway.faults.add("notice", code=code)
+            await until(lambda: not client.ready)
+            await until(lambda: client.ready)
+            assert client.health()["reconciliations"] == rounds + 1
+            assert state(client).status is OrderStatus.SUBMITTED
+            assert client.health()["epoch"] == 1
+
+    run(loop_run, work)
+
+
 def test_h22_after_1101_quotes_are_subscribed_anew(gateway: PaperGateway, loop_run: LoopRun) -> None:
     async def work() -> None:
         async with trading(gateway) as client:
@@ -119,6 +138,27 @@ def test_h22_after_1101_quotes_are_subscribed_anew(gateway: PaperGateway, loop_r
             assert client.market.quote(instrument.con_id).mid is None
             await until(lambda: client.ready)
             assert (await client.quote(builders.intent())).mid is not None
+
+    run(loop_run, work)
+
+
+def test_h37_a_stop_that_the_broker_triggers_late_is_named_while_it_sleeps_and_fills_once(
+    gateway: PaperGateway, loop_run: LoopRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        async with trading(gateway, escalate_after_s=[0.05, 0.1, 0.15], heartbeat_s=0.1) as client:
+            stop = {"order_type": "STOP", "limit_price": None, "stop_price": 451}
+            await client.place_order(builders.raw_intent(**stop))
+            await until(lambda: state(client).status is OrderStatus.PRE_SUBMITTED)
+            gateway.faults.add("notice", code=1100, text="The broker resets.")
+            gateway.market.set_quote("SPY", 451.48, 451.50, 500, 500)
+            await until(lambda: f"{builders.INTENT_ID} (PreSubmitted)" in caplog.text)
+            assert state(client).open_quantity == 100
+            gateway.faults.add("notice", code=1102)
+            gateway.market.trade("SPY", 451.50, 100)
+            await until(lambda: state(client).known_commission is not None)
+            builders.assert_filled(state(client), 100, "451.5")
+        assert placements(gateway) == 1
 
     run(loop_run, work)
 

@@ -142,6 +142,29 @@ def test_h8_a_fill_of_an_earlier_run_is_reported_once(gateway: PaperGateway, loo
     run(loop_run, work)
 
 
+def test_h8_a_fill_amid_the_questions_of_a_new_connection_is_reported_once(
+    gateway: PaperGateway, loop_run: LoopRun
+) -> None:
+    async def work() -> None:
+        async with trading(gateway) as client:
+            await rest(client, limit_price=449.99)
+        gateway.faults.add("delay", message="openOrderEnd", seconds=0.3)
+        client = IBKRExecClient({"port": gateway.port, "client_id": 2, "settle_s": 0.05})
+        connecting = asyncio.create_task(client.connect_async())
+        try:
+            await until(lambda: client.connected and client.health()["reconciliations"] == 1)
+            assert not client.ready
+            gateway.market.set_quote("SPY", 449.90, 449.95, 500, 500)
+            assert await connecting, client.last_error
+            await until(lambda: state(client).known_commission is not None)
+            fills = [each for each in await reports_of(client) if each["event"] == "Fill"]
+            assert [each["filled_quantity"] for each in fills] == [100]
+        finally:
+            await client.disconnect_async()
+
+    run(loop_run, work)
+
+
 def test_h9_a_swallowed_fill_is_found_by_the_sweep(gateway: PaperGateway, loop_run: LoopRun) -> None:
     async def work() -> None:
         async with trading(gateway, sweep_s=0.1) as client:

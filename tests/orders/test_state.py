@@ -295,6 +295,12 @@ def test_no_word_reopens_a_finished_order(end, word):
     assert order(end, status(word)).status is finished.status
 
 
+def test_h35_an_order_refused_before_any_other_word_is_reopened_when_the_broker_shows_it_on_asking():
+    assert order(rejected(), status("Submitted", recovered=True)).status is OrderStatus.SUBMITTED
+    told_before = order(status("Submitted"), rejected(), status("Submitted", recovered=True))
+    assert told_before.status is OrderStatus.REJECTED
+
+
 def test_a_denied_order_is_rejected_and_was_never_working():
     state = state_of(received(), denied())
     assert (state.status, state.reason_code) == (OrderStatus.REJECTED, "MAX_ORDER_QUANTITY")

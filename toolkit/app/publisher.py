@@ -84,7 +84,7 @@ class Publisher:
                     self._say("")
                 self._say("")
             except JournalError as error:
-                log.critical("Reports cannot be sent any more.", exc_info=True)
+                log.critical("Reports cannot be sent any more: %s", error)
                 self._say(str(error))
                 return
             except Exception as error:  # noqa: BLE001 - whatever the bus raises, the rows stay and are tried again

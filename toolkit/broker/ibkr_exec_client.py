@@ -283,6 +283,8 @@ class IBKRExecClient(BrokerConnection):
             refusal=self.controls.permission.refusal,
         )
         self.risk_checker.bind(market)
+        for state in ledger.unasked():
+            gate.deny_unasked(state)
 
     def _problem(self) -> Refusal | None:
         """Why this connection takes no order at all, None when it does."""

@@ -28,6 +28,7 @@ from toolkit.errors import JournalError
 from toolkit.orders.events import AnyEvent, Executed, Mismatched, StatusReported
 from toolkit.orders.ledger import OrderLedger
 from toolkit.orders.state import OrderState, execution_root
+from toolkit.orders.status import LIVE_WORDS
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,11 @@ class Inbox:
         """intents whose order the round under way showed"""
         self._incarnations = Incarnations()
         self._foreign: set[str] = set()
-        self.foreign_refs: set[str] = set()
-        """References of orders that this journal does not know; an intent of that name was sent elsewhere."""
         """execution roots that belong to none of our orders, as far as we know"""
+        self.foreign_refs: set[str] = set()
+        """References of orders that this journal never reserved; intents of that name were sent elsewhere."""
+        self._unremembered: set[int] = set()
+        """permanent ids of orders under our client id that were told to be none of this journal's"""
         self.positions = PositionWatch()
         self.rows = 0
         self.code_listeners: list[Callable[[int], None]] = []
@@ -135,6 +138,8 @@ class Inbox:
         than ours is not ours (hazard H5).
         """
         state = self._ledger.get(order_ref) if order_ref else None
+        if state is not None and state.order_id is None:
+            state = None  # the journal never sent it: another one did, or this one lost its newest facts
         if state is None and perm_id:
             owner = self._incarnations.owner(perm_id)
             state = self._ledger.by_perm(perm_id) if owner is None else self._ledger.get(owner)
@@ -186,6 +191,10 @@ class Inbox:
             return
         if isinstance(event, Executed):
             self.count(event, state)
+        elif isinstance(event, StatusReported) and event.word in LIVE_WORDS and state.contested:
+            self._on_incident(
+                f"The broker refused intent {state.intent_id} and calls it {event.word} all the same."
+            )
 
     def on_error(self, request_id: int, code: int, text: str) -> None:
         """Take one message of the error channel and give it to whom it concerns."""
@@ -267,6 +276,7 @@ class Inbox:
                 self._market.hold(*values)
             case "foreignOrder":
                 self._market.foreign_orders.open(*values)
+                self._tell_unremembered(*values)
             case "foreignStatus":
                 self._market.foreign_orders.status(*values)
             case "openOrder":
@@ -334,6 +344,23 @@ class Inbox:
             "A message under the number or reference of intent %s has %s; it is not taken for ours.",
             state.intent_id,
             what,
+        )
+
+    def _tell_unremembered(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
+        """Say once that an order under our client id is none that this journal sent."""
+        if order.clientId != self._client_id or order.permId in self._unremembered:
+            return
+        self._unremembered.add(order.permId)
+        log.critical(
+            "The broker has order %s of our client id %s (%s %s %s, reference %s, %s), which this journal "
+            "never sent: bring back the journal that did, or cancel it by hand.",
+            order_id,
+            order.clientId,
+            order.action,
+            order.totalQuantity,
+            contract.symbol,
+            order.orderRef or "none",
+            word,
         )
 
     def _compare(self, order_id: int, order: Order) -> None:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from toolkit.orders.events import AnyEvent, Lost
+from toolkit.orders.events import AnyEvent, Lost, Replaced
 from toolkit.orders.state import OrderState, OrderStatus
 
 
@@ -95,7 +95,8 @@ def settle(
     The facts that a round of answers establishes about orders it does not mention.
 
     An order ends by evidence alone, so silence ends nothing: what two rounds, a settle time apart,
-    found nowhere becomes unknown, and stays so until the broker or a person says more.
+    found nowhere becomes unknown, and stays so until the broker or a person says more. One that is
+    called filled at the smaller quantity of an unanswered change proves that the change is in force.
 
     Args:
         states: our working orders.
@@ -104,10 +105,25 @@ def settle(
         now: UTC.
     """
     return [
-        Lost(intent_id=state.intent_id, at=now, reason=_why(state) + HOW_TO_RESOLVE)
+        _reduced(state, now) or Lost(intent_id=state.intent_id, at=now, reason=_why(state) + HOW_TO_RESOLVE)
         for state in missing(states, evidence)
         if state.intent_id in doubted and state.status is not OrderStatus.UNKNOWN
     ]
+
+
+def _reduced(state: OrderState, now: datetime) -> Replaced | None:
+    """That a change made the order as small as it has filled: only so can the broker call it filled."""
+    change = state.change
+    called_filled = state.broker_status == "Filled" and not state.awaiting_executions
+    if change is None or not called_filled or change.quantity != state.filled_quantity:
+        return None
+    return Replaced(
+        intent_id=state.intent_id,
+        at=now,
+        quantity=change.quantity,
+        limit_price=change.limit_price,
+        stop_price=change.stop_price,
+    )
 
 
 def _why(state: OrderState) -> str:

@@ -21,6 +21,7 @@ from toolkit.broker.reconcile import Answer, Break, Evidence, missing, settle
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
 from toolkit.errors import NotConnectedError
+from toolkit.orders.events import Lost
 from toolkit.orders.ledger import OrderLedger
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,8 @@ class Reconciler:
                 retry, full = min(LAST_RETRY, retry * 2), True
                 continue
             for event in settle(self._ledger.working(), evidence, doubted=doubted, now=self._clock()):
-                log.critical("Intent %s: %s", event.intent_id, getattr(event, "reason", ""))
+                if isinstance(event, Lost):
+                    log.critical("Intent %s: %s", event.intent_id, event.reason)
                 self._inbox.record(event)
             fresh = self._in_doubt(evidence) - doubted
             suspicious = self._compare_positions()

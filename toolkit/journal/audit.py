@@ -204,7 +204,8 @@ def final_orders_stay(case: Case) -> Iterator[Breach]:
     for intent_id, reports in case.reports.items():
         for before, after in pairwise(reports):
             moved = after["status"] != before["status"]
-            if before["final"] and moved and after["event"] not in _REVIVALS:
+            done = before["final"] and before["status"] not in _HANDED_ON
+            if done and moved and after["event"] not in _REVIVALS:
                 yield Breach(
                     5,
                     intent_id,
@@ -367,6 +368,8 @@ _CLOSED = frozenset({ControlState.HALTED.value, ControlState.KILLED.value})
 _FILLS = frozenset({"Fill", "PartialFill", "Correction"})
 _REVIVALS = _FILLS | {"Recovered"}
 """What may follow a final report; ``Recovered`` when the broker overrules how a person settled an order."""
+_HANDED_ON = frozenset({"PendingCancel", "PendingSubmit"})
+"""Where a CANCEL or REPLACE intent ends; that it was not sent after all may follow."""
 _Terms = tuple[str, int | float, int | float]
 """Side, shares and price of an execution, as a report carries them."""
 

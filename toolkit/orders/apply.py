@@ -178,9 +178,10 @@ def _receive(state: OrderState, event: Received) -> OrderState:
 
 def _report_status(state: OrderState, event: StatusReported) -> OrderState:
     changes: dict[str, Any] = {}
-    if state.resolved is not None and event.word in LIVE_WORDS:
-        # The broker is a better witness than a person: an order that works is not gone.
-        state = replace(state, resolved=None, reason="", reason_code="")
+    if event.word in LIVE_WORDS and (state.resolved is not None or (state.contested and event.recovered)):
+        # The broker is a better witness than a person: an order that works is not gone. So it is when it
+        # shows an order, asked for it, that it had refused (hazard H35).
+        state = replace(state, resolved=None, rejected=None, reason="", reason_code="")
     if event.perm_id and not state.perm_id:
         changes["perm_id"] = event.perm_id
     if event.filled > state.reported_filled:

@@ -14,7 +14,16 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from toolkit.orders.apply import apply
-from toolkit.orders.events import AnyEvent, Executed, Repeated, StatusReported
+from toolkit.orders.events import (
+    Accepted,
+    AnyEvent,
+    CancelRequested,
+    Denied,
+    Executed,
+    Repeated,
+    ReplaceRequested,
+    StatusReported,
+)
 from toolkit.orders.report import execution_report, occasion, repeat_report
 from toolkit.orders.state import OrderState, execution_root
 
@@ -95,6 +104,8 @@ class OrderLedger:
         """broker's permanent id -> intent id"""
         self._working: dict[str, None] = {}
         """intents whose order may still trade, oldest first"""
+        self._unasked: dict[str, None] = {}
+        """accepted CANCEL and REPLACE intents of which their order does not know yet, oldest first"""
         self._by_execution: dict[str, str] = {}
         """execution root -> intent id; a commission names only its execution"""
         self.listeners: list[Listener] = []
@@ -146,6 +157,10 @@ class OrderLedger:
         """Orders that may still trade, oldest first."""
         return [self._states[intent_id] for intent_id in self._working]
 
+    def unasked(self) -> list[OrderState]:
+        """CANCEL and REPLACE intents that were accepted and whose order does not know of it, oldest first."""
+        return [self._states[intent_id] for intent_id in self._unasked]
+
     def highest_order_id(self, client_id: int) -> int:
         """The largest order id ever reserved for a client, 0 when there is none."""
         return max((order for client, order in self._by_order if client == client_id), default=0)
@@ -169,8 +184,15 @@ class OrderLedger:
             self._by_order[state.client_id, state.order_id] = event.intent_id
         if state.perm_id:
             self._by_perm[state.perm_id] = event.intent_id
-        if isinstance(event, Executed):
-            self._by_execution[execution_root(event.exec_id)] = event.intent_id
+        match event:
+            case Executed():
+                self._by_execution[execution_root(event.exec_id)] = event.intent_id
+            case Accepted() if state.intent is not None and state.intent.action != "NEW":
+                self._unasked[event.intent_id] = None
+            case CancelRequested() | ReplaceRequested():
+                self._unasked.pop(event.by, None)
+            case Denied():
+                self._unasked.pop(event.intent_id, None)
         for watcher in self._watchers:
             watcher(event, state)
 

@@ -76,7 +76,7 @@ def occasion(before: OrderState | None, event: AnyEvent, after: OrderState) -> s
         # The broker often says why only after it said that.
         explained = before is not None and after.reason != before.reason
         return "Notice" if explained and after.status.final else None
-    overruled = before is not None and before.resolved is not None and after.resolved is None
+    overruled = before is not None and before.status.final and not after.status.final
     if (old is OrderStatus.UNKNOWN or overruled) and not after.status.final:
         return "Recovered"
     return _OCCASIONS.get(after.status)

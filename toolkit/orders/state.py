@@ -233,6 +233,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
         return self.accepted_at is not None and not self.final
 
     @property
+    def contested(self) -> bool:
+        """Whether it was refused without a word before: a word that it works would not be a late one."""
+        return self.rejected is not None and self.acked_at is None and not self.filled_quantity
+
+    @property
     def awaiting_executions(self) -> bool:
         """Whether the broker claims more fills than it has sent executions for."""
         return self.reported_filled > self.filled_quantity

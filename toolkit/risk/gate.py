@@ -143,6 +143,16 @@ class Gate:
             Denied(intent_id=state.intent_id, at=self._clock(), code=code, reason=reason, decisions=decisions)
         )
 
+    def deny_unasked(self, state: OrderState) -> OrderState:
+        """Take back a CANCEL or REPLACE intent that was accepted in an earlier run, which then ended."""
+        assert state.intent is not None
+        return self.deny(
+            state,
+            "NOT_SENT",
+            f"The program ended before the {state.intent.action} of intent {state.intent.target_intent_id} "
+            "was sent; send a new one if it is still wanted.",
+        )
+
     def stale(self, intent: OrderIntent) -> bool:
         """Whether the intent's time has passed."""
         return self._clock() > intent.valid_until
