@@ -3,7 +3,7 @@ The state of one order, as the facts so far describe it.
 
 The state keeps what was said (``apply`` puts it there); ``status`` and the quantities are worked out
 from it here. Executions alone are the truth for quantity; only three facts are final: the whole
-quantity filled, a confirmed cancel, and a refusal.
+quantity filled, a confirmed cancel, and a refusal (unless the broker, asked, shows the order at work).
 """
 
 from __future__ import annotations
