@@ -16,11 +16,6 @@ TESTS: Final = Path(__file__).parent.parent
 HAZARDS: Final = range(1, 48)
 """Those that cost orders, fills or outages; those above are of the platform."""
 
-ELSEWHERE: Final = {
-    40: "Risk is computed here from quotes and positions; no what-if is ever asked of the broker.",
-}
-"""Hazard -> why it needs no test of its own."""
-
 
 def named() -> dict[int, set[str]]:
     """Hazard -> the tests that name it."""
@@ -36,8 +31,4 @@ def named() -> dict[int, set[str]]:
 
 def test_every_hazard_that_concerns_us_has_a_test_that_names_it() -> None:
     tests = named()
-    assert [number for number in HAZARDS if not tests[number] and number not in ELSEWHERE] == []
-
-
-def test_a_hazard_that_needs_no_test_has_none() -> None:
-    assert [number for number in ELSEWHERE if named()[number]] == []
+    assert [number for number in HAZARDS if not tests[number]] == []
