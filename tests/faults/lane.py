@@ -214,6 +214,6 @@ class Lane:
 def _intent_id(body: bytes | None) -> str:
     try:
         content = msgspec.json.decode(body or b"")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     return readable_id(content)
