@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.auditing import assert_one_story
+from tests.auditing import assert_one_story, let_arrive
 from tests.waiting import wait_until
 from toolkit.app.engine import Engine
 from toolkit.bus import choose, topics
@@ -83,5 +83,6 @@ def desk(settings: Settings, gateway: PaperGateway) -> Iterator[Desk]:
     engine = Engine(settings, bus=choose.consumer_and_producer, max_messages_per_second=1000)
     engine.start()
     yield Desk(engine, settings)
+    let_arrive(engine.client, gateway)
     engine.stop()
     assert_one_story(settings.journal_path, gateway, engine.client.ledger)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.auditing import assert_one_story
+from tests.auditing import PATIENCE, all_heard, assert_one_story
+from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 
@@ -32,7 +34,10 @@ def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Iterator[Session]
             client = IBKRExecClient({"host": "127.0.0.1", "port": gateway.port, "client_id": 2, **config})
             assert await client.connect_async(timeout=5), client.last_error
             try:
-                return await work(client)
+                result = await work(client)
+                with suppress(AssertionError):  # the audit says what is missing
+                    await until(lambda: all_heard(client, gateway), PATIENCE)
+                return result
             finally:
                 await client.disconnect_async()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import toolkit
-from tests.auditing import assert_one_story
+from tests.auditing import assert_one_story, let_arrive
 from toolkit.desk.desk import Desk
 from toolkit.gateway import PaperGateway
 
@@ -26,6 +26,7 @@ def market(paper_gateway: PaperGateway) -> PaperGateway:
 def desk(market: PaperGateway, home: Path) -> Iterator[Desk]:
     with toolkit.connect(port=market.port, home=home) as desk:
         yield desk
+        let_arrive(desk.engine.client, market)
     assert_one_story(home / "journal.db", market)
 
 
