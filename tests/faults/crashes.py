@@ -36,7 +36,11 @@ RECOVERY: Final = (
     "completed orders asked", "completed orders told", "publish", "report marked as sent",
 )  # fmt: skip
 NEEDS_FILL: Final = frozenset({"fill", "commission", "report on disk", "publish", "report on the bus"})
-MAY_PARK: Final = frozenset({"after order reserved", "after order on disk", "before socket write"})
+MAY_PARK: Final = frozenset(
+    {"after order reserved", "after order on disk", "before socket write"}
+    # The publisher has a thread of its own: while it marks the first report the order may be anywhere.
+    | {"before report marked as sent", "after report marked as sent"}
+)
 """Points at which the order may be durable without having been written: nobody can know, so nobody sends."""
 
 
