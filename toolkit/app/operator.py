@@ -81,7 +81,7 @@ async def _act(settings: Settings, command: Command) -> Outcome:
         controls = Controls(journal, ledger, market, _config(settings), _now)
         if command.action == "limits":
             checker = SimpleRiskChecker(settings.limits)
-            await controls.use_limits(checker, command.by, "as they were before a change")
+            await controls.use_limits(checker, "as they were before a change", command.by)
         fact = await controls.obey(command)
         left = [state.intent_id for state in ledger.working()]
     if command.action != "kill" or not left:

@@ -15,7 +15,6 @@ from typing import Any, Final
 from toolkit.app import dead_letters
 from toolkit.app.intake import Intake
 from toolkit.app.publisher import RETRY_AFTER, SEND_TIMEOUT, Publisher
-from toolkit.broker.control_files import whoami
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.bus.topics import DEAD_LETTERS
 from toolkit.errors import BusError, IntentError
@@ -83,7 +82,7 @@ class OrderOrchestrator:
             NotConnectedError: the client is not connected.
         """
         ledger = self.client.ledger
-        await self.client.controls.use_limits(self.risk_checker, whoami(), "start")
+        await self.client.controls.use_limits(self.risk_checker, "start")
         if self._producer is not None:
             loop = asyncio.get_running_loop()
             self._publisher = Publisher(

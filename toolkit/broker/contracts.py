@@ -16,7 +16,7 @@ from ib_async import Contract, ContractDetails, Order, OrderState
 from toolkit.orders.contract import Instrument
 from toolkit.orders.hours import sessions
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.numbers import exact
+from toolkit.orders.numbers import readable
 from toolkit.risk.margin import Margin
 
 ORDER_TYPES: Final = {"MARKET": "MKT", "LIMIT": "LMT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
@@ -84,18 +84,10 @@ def order(intent: OrderIntent, order_id: int, client_id: int, account: str) -> O
 def margin(state: OrderState) -> Margin:
     """The broker's answer to an order that was only asked about; what it leaves out is None (hazard H40)."""
     return Margin(
-        equity=_amount(state.equityWithLoanAfter),
-        initial=_amount(state.initMarginAfter),
-        maintenance=_amount(state.maintMarginAfter),
+        equity=readable(state.equityWithLoanAfter),
+        initial=readable(state.initMarginAfter),
+        maintenance=readable(state.maintMarginAfter),
     )
-
-
-def _amount(text: str) -> Decimal | None:
-    """Money as the broker writes it; None for anything that is no number of a sensible size."""
-    try:
-        return exact(text)
-    except ValueError:
-        return None
 
 
 def instrument(found: Contract | None, details: ContractDetails | None = None) -> Instrument:

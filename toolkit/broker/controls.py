@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from toolkit.broker.client_config import ClientConfig
-from toolkit.broker.control_files import ControlFiles, new_command
+from toolkit.broker.control_files import ControlFiles, new_command, whoami
 from toolkit.broker.market import MarketBook
 from toolkit.broker.permission import Permission
 from toolkit.broker.placement import Placement, Refusal
@@ -147,12 +147,19 @@ class Controls:
             return await asyncio.shield(self._sweeping)
         return self.standing.swept
 
-    async def use_limits(self, checker: SimpleRiskChecker, by: str, reason: str) -> None:
-        """Journal the limits that a checker enforces, unless they are the last ones or were seen before."""
+    async def use_limits(self, checker: SimpleRiskChecker, reason: str, by: str = "") -> None:
+        """
+        Journal the limits that a checker enforces, unless they are the last ones or were seen before.
+
+        Args:
+            checker: judges orders here from now on.
+            reason: why, for the journal.
+            by: who; "" for the user of this process.
+        """
         self._checkers[id(checker)] = checker
         if checker.limits_hash not in self._limits_seen:
             self._limits_seen.add(checker.limits_hash)
-            await self._remember(self._limits_fact(checker, by, reason, ""))
+            await self._remember(self._limits_fact(checker, by or whoami(), reason, ""))
 
     # --- the connection ------------------------------------------------------------------------------
 

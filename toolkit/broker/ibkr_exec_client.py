@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from toolkit.broker.connection import BrokerConnection, there
-from toolkit.broker.control_files import whoami
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.placement import Placement, Refusal
 from toolkit.broker.quotes import QuoteLines
@@ -69,7 +68,7 @@ class IBKRExecClient(BrokerConnection):
         """See ``BrokerConnection.open``; an unfinished kill goes on at once."""
         ready = await super().open(timeout)
         if self.connected:
-            await self.controls.use_limits(self.risk_checker, whoami(), "start")
+            await self.controls.use_limits(self.risk_checker, "start")
             self.controls.connected(there(self._placement), there(self._session), self._problem)
             self.controls.latch_losses(lambda: self.risk_checker.limits)
         return ready
@@ -96,7 +95,7 @@ class IBKRExecClient(BrokerConnection):
         self, raw: Mapping[str, Any], checker: SimpleRiskChecker, source: str = "python"
     ) -> int | None:
         """As ``place_order``, judged by ``checker``; a CANCEL intent returns its target's order id."""
-        await self.controls.use_limits(checker, whoami(), "first use")
+        await self.controls.use_limits(checker, "first use")
         return await there(self._placement).take(raw, checker, source)
 
     async def cancel_order(self, ibkr_order_id: int) -> bool:

@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from toolkit.broker import contracts
 from toolkit.broker.foreign import ForeignOrder, ForeignOrders
-from toolkit.orders.contract import Instrument, Quote
+from toolkit.orders.contract import IDENTITY, Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.intent import OrderIntent
-from toolkit.orders.numbers import exact
+from toolkit.orders.numbers import readable
 from toolkit.orders.state import OrderState
 from toolkit.risk.exposure import Exposure
 from toolkit.risk.history import History
@@ -146,14 +146,14 @@ class MarketBook:
         number = intent.get("con_id")
         if number:
             return self._instruments.get(number)
-        names = tuple([intent.get(name) for name in _IDENTITY])
+        names = tuple([intent.get(name) for name in IDENTITY])
         try:
             found = self._named.get(names)
         except TypeError:  # a list or an object where a word belongs
             return None
         if found is None:
             found = self._resolved.get(
-                _key(*(name or default for name, default in zip(names, _IDENTITY.values(), strict=True)))
+                _key(*(name or default for name, default in zip(names, IDENTITY.values(), strict=True)))
             )
             if found is not None:
                 self._named[names] = found
@@ -188,7 +188,7 @@ class MarketBook:
         """The contract that an intent names, None while it is not resolved."""
         if intent.con_id:
             return self._instruments.get(intent.con_id)
-        return self._resolved.get(_key(*(getattr(intent, name) for name in _IDENTITY)))
+        return self._resolved.get(_key(*(getattr(intent, name) for name in IDENTITY)))
 
     def learn(self, intent: OrderIntent, details: ContractDetails) -> Instrument:
         """Remember what an intent's contract turned out to be."""
@@ -196,7 +196,7 @@ class MarketBook:
         self._instruments[found.con_id] = found
         self._named.clear()
         if not intent.con_id:
-            self._resolved[_key(*(getattr(intent, name) for name in _IDENTITY))] = found
+            self._resolved[_key(*(getattr(intent, name) for name in IDENTITY))] = found
         return found
 
     def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
@@ -215,11 +215,12 @@ class MarketBook:
 
     def figure(self, account: str, key: str, value: str, currency: str) -> None:
         """Apply one figure of an account, as the broker writes it."""
+        before = self.currency
         self.values[account, key] = (value, currency)
-        if key == "NetLiquidation":
+        if self.currency != before:
             self.exposure.touch_all()
-            if account == self.account:
-                self.profit.tell_value(_number(value), self._clock())
+        if key == "NetLiquidation" and account == self.account:
+            self.profit.tell_value(readable(value), self._clock())
         if key == "ExchangeRate" and account == self.account and (rate := _positive(value)):
             self._rates[currency] = rate
             self.exposure.touch_all()
@@ -282,8 +283,9 @@ class MarketBook:
 
     @quotes_broken.setter
     def quotes_broken(self, broken: bool) -> None:
-        self._quotes_broken = broken
-        self.exposure.touch_all()
+        if broken != self._quotes_broken:
+            self._quotes_broken = broken
+            self.exposure.touch_all()
 
     def by_account(self) -> dict[tuple[str, int], Decimal]:
         """(account, contract number) -> signed position, in units of the contract."""
@@ -349,31 +351,9 @@ class MarketBook:
         self.exposure.hold(contract.conId, after.quantity - held)
 
 
-_IDENTITY: Final[Mapping[str, object]] = {
-    "symbol": "",
-    "sec_type": "STK",
-    "exchange": "SMART",
-    "primary_exchange": "",
-    "currency": "USD",
-    "expiry": "",
-    "strike": None,
-    "right": "",
-    "multiplier": None,
-}
-"""What identifies an intent's contract without a number, with the defaults of an intent."""
-
-
-def _number(text: str) -> Decimal | None:
-    """A number as the broker writes it, None for anything else."""
-    try:
-        return exact(text)
-    except ValueError:
-        return None
-
-
 def _positive(text: str) -> Decimal | None:
     """A number above 0, None for anything else."""
-    number = _number(text)
+    number = readable(text)
     return number if number is not None and number > 0 else None
 
 

@@ -253,9 +253,11 @@ class Placement:
 
     def _margin_due(self, state: OrderState, checker: SimpleRiskChecker, instrument: Instrument) -> bool:
         """Whether the broker has to be asked what margin an order would leave (RISK.md, control 20)."""
+        numbers = checker.limits.numbers  # both limits are the account's alone
+        if "min_excess_liquidity" not in numbers:
+            return False
         order = Order.read(state.raw)
-        numbers = checker.limits_of(order, instrument).numbers
-        if "min_excess_liquidity" not in numbers or order.quantity is None:
+        if order.quantity is None:
             return False
         if (instrument.con_id, order.sign) not in self._previewed:
             return True

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 
 from toolkit.orders.hours import Session
+
+IDENTITY: Final[Mapping[str, Any]] = {
+    "symbol": "",
+    "sec_type": "STK",
+    "exchange": "SMART",
+    "primary_exchange": "",
+    "currency": "USD",
+    "expiry": "",
+    "strike": None,
+    "right": "",
+    "multiplier": None,
+}
+"""What identifies an intent's contract without a number, with the defaults of an intent."""
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):

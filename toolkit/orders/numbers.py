@@ -49,6 +49,14 @@ def exact(value: object) -> Decimal:
     return Decimal(f"{number:f}")
 
 
+def readable(value: object) -> Decimal | None:
+    """As ``exact``, but None for what is no finite number."""
+    try:
+        return exact(value)
+    except ValueError:
+        return None
+
+
 def _from_text(text: str) -> Decimal:
     shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
     # Decimal itself reads digits of every script, and underscores.

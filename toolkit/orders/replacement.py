@@ -9,29 +9,14 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from toolkit.errors import IntentError
+from toolkit.orders.contract import IDENTITY
 from toolkit.orders.fields import shown
 from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP, OrderIntent
 from toolkit.orders.numbers import plain
 from toolkit.orders.state import OrderState
 
 CHANGEABLE: Final = ("quantity", "limit_price", "stop_price")
-FIXED: Final = (
-    "symbol",
-    "sec_type",
-    "exchange",
-    "primary_exchange",
-    "currency",
-    "con_id",
-    "expiry",
-    "strike",
-    "right",
-    "multiplier",
-    "direction",
-    "order_type",
-    "tif",
-    "outside_rth",
-    "account",
-)
+FIXED: Final = (*IDENTITY, "con_id", "direction", "order_type", "tif", "outside_rth", "account")
 """What a change may not touch: it may say it again, or leave it out."""
 
 

@@ -19,7 +19,6 @@ from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import ZERO, OrderState
 from toolkit.risk.verdicts import no_positions
 
-LIVE_PORTS: Final = frozenset({4001, 7496})
 PAPER_PORTS: Final = frozenset({4002, 7497})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.orders.numbers import LARGEST, exact
+from toolkit.orders.numbers import LARGEST, readable
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -166,11 +166,3 @@ def _of_objects(values: list[Any]) -> Numbers:
     guard(max(map(abs, units), default=0))
     known = np.fromiter((number is not None for number in found), bool, len(found))
     return Numbers(np.array(units, np.int64), decimals, known)
-
-
-def readable(value: Any) -> Decimal | None:
-    """A value as the exact number that it is, None when it is none."""
-    try:
-        return exact(value)
-    except ValueError:
-        return None

@@ -13,8 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from msgspec.structs import replace
-
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
@@ -179,7 +177,9 @@ class Exposure:
             highest=holding.highest(without),
         )
         left_out = holding.orders.get(without)
-        return line if left_out is None else _without(line, left_out)
+        if left_out is None:
+            return line
+        return line.with_order(left_out.sign, -left_out.quantity, count=-1)
 
     def contracts(self) -> list[int]:
         """Numbers of the contracts with a position or an open order."""
@@ -249,9 +249,3 @@ class Exposure:
 _NO_HOLDING: Final = Holding()
 _NO_CONTRACT: Final = 0
 """No contract has this number."""
-
-
-def _without(line: Line, order: OpenOrder) -> Line:
-    if order.sign > 0:
-        return replace(line, buys=line.buys - order.quantity, buy_orders=line.buy_orders - 1)
-    return replace(line, sells=line.sells - order.quantity, sell_orders=line.sell_orders - 1)

@@ -119,7 +119,7 @@ def _total(portfolio: Portfolio, book: Book) -> Worth:
 def _of_contract(con_id: int, line: Line, portfolio: Portfolio, limits: Limits, book: Book) -> Iterator[Room]:
     today = book.history.orders(con_id, book.now()) + portfolio.more.get(con_id, 0)
     used = (
-        max(line.position + line.buys, line.sells - line.position, abs(line.position)),
+        line.largest,
         Decimal(max(line.buy_orders, line.sell_orders)),
         Decimal(today),
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from toolkit.orders.contract import Instrument
+from toolkit.orders.contract import IDENTITY, Instrument
 from toolkit.orders.events import Decision
 from toolkit.risk import flow, form, loss, prices, size
 from toolkit.risk.checker import SimpleRiskChecker
@@ -20,18 +20,7 @@ from toolkit.risk.order import Order
 from toolkit.risk.overlay import Overlay
 from toolkit.risk.rules import Check
 
-CONTRACT: Final[Mapping[str, Any]] = {
-    "con_id": 0,
-    "symbol": "",
-    "sec_type": "STK",
-    "exchange": "SMART",
-    "primary_exchange": "",
-    "currency": "USD",
-    "expiry": "",
-    "strike": None,
-    "right": "",
-    "multiplier": None,
-}
+CONTRACT: Final[Mapping[str, Any]] = {"con_id": 0, **IDENTITY}
 """Fields of a row that name its contract, with what an empty one means."""
 WORDS: Final[Mapping[str, Any]] = {
     **CONTRACT,

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from toolkit.risk.columns import firsts, joined, readable, row, words
+from toolkit.orders.numbers import readable
+from toolkit.risk.columns import firsts, joined, row, words
 from toolkit.risk.exposure import Book
 from toolkit.risk.kinds import CONTRACT, WORDS
 from toolkit.risk.line import Line, MissingPriceError, MissingRateError
