@@ -21,7 +21,7 @@ from toolkit.errors import BusError, IntentError
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.intent import decode
 from toolkit.orders.ledger import Report
-from toolkit.orders.report import execution_report
+from toolkit.orders.report import execution_report, readable
 from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
 
@@ -142,7 +142,7 @@ class OrderOrchestrator:
     def get_order_status(self, intent_id: str) -> dict[str, Any] | None:
         """The order of an intent as a report-like dict with everything so far, or None."""
         state = self.client.get_order_state(intent_id)
-        return None if state is None else execution_report(state, "Status", state.reports)
+        return None if state is None else readable(execution_report(state, "Status", state.reports))
 
     def health(self) -> dict[str, dict[str, Any]]:
         """How intake (``bus``) and publishing (``outbox``) are, each with ``ok``, as plain values."""

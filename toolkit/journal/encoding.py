@@ -7,7 +7,7 @@ long as it exists: a change of meaning gets a new version and a step in ``decode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +27,7 @@ def encode(event: AnyEvent) -> bytes:
     Raises:
         JournalError: a value in it has no JSON form (a broken character, a key that is no text).
     """
-    return _PREFIX + _encode(event, f"{type(event).__name__} of {event.intent_id}")[1:]
+    return _PREFIX + _encode(event, lambda: f"{type(event).__name__} of {event.intent_id}")[1:]
 
 
 def encode_report(report: Mapping[str, Any]) -> bytes:
@@ -37,7 +37,7 @@ def encode_report(report: Mapping[str, Any]) -> bytes:
     Raises:
         JournalError: as ``encode``.
     """
-    return _encode(report, f"report {report.get('report_seq')} of {report.get('intent_id')}")
+    return _encode(report, lambda: f"report {report.get('report_seq')} of {report.get('intent_id')}")
 
 
 def encode_control(fact: AnyFact) -> bytes:
@@ -47,7 +47,7 @@ def encode_control(fact: AnyFact) -> bytes:
     Raises:
         JournalError: as ``encode``.
     """
-    return _PREFIX + _encode(fact, type(fact).__name__)[1:]
+    return _PREFIX + _encode(fact, lambda: type(fact).__name__)[1:]
 
 
 def decode_control(body: bytes, row: int) -> AnyFact:
@@ -87,11 +87,11 @@ def decode(body: bytes, row: int) -> AnyEvent:
         ) from error
 
 
-def _encode(value: object, name: str) -> bytes:
+def _encode(value: object, name: Callable[[], str]) -> bytes:
     try:
         return _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise JournalError(f"The {name} cannot be written as JSON ({error}); send plain values.") from error
+        raise JournalError(f"The {name()} cannot be written as JSON ({error}); send plain values.") from error
 
 
 def _plain(value: object) -> object:

@@ -22,9 +22,10 @@ from toolkit.orders.events import (
     Executed,
     Repeated,
     ReplaceRequested,
+    Reserved,
     StatusReported,
 )
-from toolkit.orders.report import execution_report, occasion, repeat_report
+from toolkit.orders.report import execution_report, occasion, readable, repeat_report
 from toolkit.orders.state import OrderState, execution_root
 
 log = logging.getLogger(__name__)
@@ -58,17 +59,20 @@ class Report:
         self.recovered = recovered
 
     def full(self) -> dict[str, Any]:
-        """The report with every execution so far."""
+        """The report with every execution so far, in plain values."""
+        return readable(self._with_all())
+
+    def for_bus(self) -> dict[str, Any]:
+        """For the encoder: with the executions that are new since the last report, with all when final."""
+        if self.repeat is not None or self.state.final:
+            return self._with_all()
+        new = () if self.fresh is None else (self.state.executions[execution_root(self.fresh.exec_id)],)
+        return execution_report(self.state, self.event, self.sequence, new=new, recovered=self.recovered)
+
+    def _with_all(self) -> dict[str, Any]:
         if self.repeat is not None:
             return repeat_report(self.state, self.repeat)
         return execution_report(self.state, self.event, self.sequence, recovered=self.recovered)
-
-    def for_bus(self) -> dict[str, Any]:
-        """The report with the executions that are new since the last one; all of them when final."""
-        if self.repeat is not None or self.state.final:
-            return self.full()
-        new = () if self.fresh is None else (self.state.executions[execution_root(self.fresh.exec_id)],)
-        return execution_report(self.state, self.event, self.sequence, new=new, recovered=self.recovered)
 
 
 class Journal(Protocol):
@@ -147,7 +151,7 @@ class OrderLedger:
 
     def by_perm(self, perm_id: int) -> OrderState | None:
         """The order with the broker's permanent id, or None."""
-        return self._find(self._by_perm.get(perm_id))
+        return self._find(self._by_perm.get(perm_id)) if perm_id else None
 
     def by_execution(self, exec_id: str) -> OrderState | None:
         """The order that an execution belongs to, or None."""
@@ -180,13 +184,14 @@ class OrderLedger:
             self._working.setdefault(event.intent_id)
         else:
             self._working.pop(event.intent_id, None)
-        if state.order_id is not None:
-            self._by_order[state.client_id, state.order_id] = event.intent_id
-        if state.perm_id:
-            self._by_perm[state.perm_id] = event.intent_id
         match event:
+            case StatusReported():
+                self._by_perm[state.perm_id] = event.intent_id
             case Executed():
+                self._by_perm[state.perm_id] = event.intent_id
                 self._by_execution[execution_root(event.exec_id)] = event.intent_id
+            case Reserved():
+                self._by_order[event.client_id, event.order_id] = event.intent_id
             case Accepted() if state.intent is not None and state.intent.action != "NEW":
                 self._unasked[event.intent_id] = None
             case CancelRequested() | ReplaceRequested():

@@ -7,11 +7,14 @@ number follows from the events alone and a replay numbers them the same way.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
+
+import msgspec
 
 from toolkit.orders.events import (
     Accepted,
@@ -91,7 +94,7 @@ def execution_report(
     recovered: bool = False,
 ) -> dict[str, Any]:
     """
-    A full snapshot of one order as a JSON-ready dict.
+    A full snapshot of one order, for the encoder; ``readable`` makes plain values of it.
 
     Args:
         state: the order after the fact that is reported.
@@ -103,7 +106,7 @@ def execution_report(
 
     Returns:
         The specification's fields and ours. Quantities in units of the contract, prices in price
-        units, commission in ``currency`` (None until known), times ISO 8601 UTC with ``Z``.
+        units, commission in ``currency`` (None until known), times UTC.
     """
     status = state.status
     intent = state.intent
@@ -134,8 +137,8 @@ def execution_report(
         "stop_price": None if intent is None else _optional(intent.stop_price),
         "strategy_id": str(state.raw.get("strategy_id", "")) if intent is None else intent.strategy_id,
         "signal_strength": None if intent is None else intent.signal_strength,
-        "submitted_at": iso(state.sent_at),
-        "filled_at": iso(state.last_fill_at) if status is OrderStatus.FILLED else None,
+        "submitted_at": state.sent_at,
+        "filled_at": state.last_fill_at if status is OrderStatus.FILLED else None,
         "executions": [_execution(fill, state) for fill in listed],
         "last_fill": None if last is None else _execution(last, state),
         "recovered": recovered or event == "Recovered" or (last is not None and last.recovered),
@@ -144,21 +147,21 @@ def execution_report(
         "paper": state.paper,
         "limits_hash": state.limits_hash,
         "timestamps": {
-            "intent": iso(None if intent is None else intent.created_at),
-            "received": iso(state.received_at),
-            "risk": iso(state.accepted_at),
-            "journaled": iso(state.journaled_at),
-            "sent": iso(state.sent_at),
-            "acked": iso(state.acked_at),
-            "first_fill": iso(state.first_fill_at),
-            "last_fill": iso(state.last_fill_at),
+            "intent": None if intent is None else intent.created_at,
+            "received": state.received_at,
+            "risk": state.accepted_at,
+            "journaled": state.journaled_at,
+            "sent": state.sent_at,
+            "acked": state.acked_at,
+            "first_fill": state.first_fill_at,
+            "last_fill": state.last_fill_at,
         },
         "extra": {} if intent is None else intent.extra,
         "schema_version": SCHEMA_VERSION,
     }
     if refused:
         report["rejection_reason"] = state.reason
-        report["timestamp"] = iso(_refused_at(state))
+        report["timestamp"] = _refused_at(state)
         report["decisions"] = [
             {
                 "code": decision.code,
@@ -204,17 +207,25 @@ def repeat_report(state: OrderState, event: Repeated) -> dict[str, Any]:
         "executions": [],
         "rejection_reason": reason,
         "reason_code": "DUPLICATE_INTENT",
-        "timestamp": iso(event.at),
+        "timestamp": event.at,
         "paper": state.paper,
         "schema_version": SCHEMA_VERSION,
     }
+
+
+def readable(report: dict[str, Any]) -> dict[str, Any]:
+    """A report in plain values, as it reads back from its JSON: times are ISO 8601 UTC with ``Z``."""
+    plain_report: dict[str, Any] = msgspec.to_builtins(report)
+    return plain_report
 
 
 def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC with ``Z``, to the microsecond; None stays None."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:-6] + "Z"  # without its +00:00
 
 
 _FILL_EVENTS = frozenset({"Fill", "PartialFill", "Correction"})
@@ -232,14 +243,20 @@ def _newly_final(before: OrderState | None, after: OrderState) -> bool:
 
 
 def _execution_id(name: str, refused: bool) -> str:
-    return ("REJ-" if refused else "") + str(uuid.uuid5(_NAMESPACE, name))
+    """The UUIDv5 of ``name``, as ``uuid.uuid5`` makes it and ten times as fast: every report has one."""
+    digest = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return (
+        f"{'REJ-' if refused else ''}{digest[:8]}-{digest[8:12]}-5{digest[13:16]}"
+        f"-{variant}{digest[17:20]}-{digest[20:32]}"
+    )
 
 
 def _execution(fill: Execution, state: OrderState) -> dict[str, Any]:
     charged = state.commissions.get(fill.exec_id)
     return {
         "exec_id": fill.exec_id,
-        "time": iso(fill.time),
+        "time": fill.time,
         "shares": plain(fill.shares),
         "price": plain(fill.price),
         "exchange": fill.exchange,

@@ -8,9 +8,10 @@ quantity filled, a confirmed cancel, and a refusal (unless the broker, asked, sh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -20,6 +21,20 @@ from toolkit.orders.status import WORDS
 from toolkit.orders.status import OrderStatus as OrderStatus
 
 ZERO: Final = Decimal(0)
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """What a state works out when it is first asked, as ``functools.cached_property`` without its lock."""
+
+    def __init__(self, work_out: Callable[[Any], T]) -> None:
+        self._work_out = work_out
+        self._name = work_out.__name__
+        self.__doc__ = work_out.__doc__
+
+    def __get__(self, state: OrderState, _: type[OrderState]) -> T:
+        found = state.__dict__[self._name] = self._work_out(state)
+        return found
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -55,7 +70,7 @@ class Change(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class OrderState(msgspec.Struct, frozen=True, kw_only=True):
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, dict=True):  # dict: for what is worked out
     """
     One order as the facts so far describe it.
 
@@ -129,7 +144,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     reports: int = 0
     """Number of the last report published for this intent."""
 
-    @property
+    @_Once
     def status(self) -> OrderStatus:
         """Where the order stands, worked out from the facts."""
         filled = self.filled_quantity
@@ -210,7 +225,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
             total += charged.amount
         return total
 
-    @property
+    @_Once
     def final(self) -> bool:
         """
         Whether only fills and corrections can still change the order.

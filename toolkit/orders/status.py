@@ -8,7 +8,12 @@ from typing import Final
 
 
 class OrderStatus(Enum):
-    """Where an order stands; the value is the word that reports carry."""
+    """
+    Where an order stands; the value is the word that reports carry.
+
+    Attributes:
+        final: whether only fills and corrections can still change the order.
+    """
 
     PENDING_SUBMIT = "PendingSubmit"
     PRE_SUBMITTED = "PreSubmitted"
@@ -20,13 +25,11 @@ class OrderStatus(Enum):
     REJECTED = "Rejected"
     UNKNOWN = "Unknown"
 
-    @property
-    def final(self) -> bool:
-        """Whether only fills and corrections can still change the order."""
-        return self in _FINAL
+    final: bool
 
+    def __init__(self, word: str) -> None:
+        self.final = word in ("Filled", "Cancelled", "Rejected")
 
-_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
 
 WORDS: Final[Mapping[str, OrderStatus]] = {
     "ApiPending": OrderStatus.PENDING_SUBMIT,

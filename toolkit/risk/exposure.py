@@ -114,7 +114,11 @@ class Exposure:
     def open(self, name: str, con_id: int, order: OpenOrder) -> None:
         """An order stands like this now, be it ours or somebody else's (hazard H25)."""
         holding = self._holding(con_id)
-        self.count += name not in holding.orders
+        before = holding.orders.get(name)
+        if before is not None and before[:3] == order[:3]:  # most of what the broker says moves nothing
+            holding.orders[name] = order
+            return
+        self.count += before is None
         holding.put(name, order)
         self.touch(con_id)
 

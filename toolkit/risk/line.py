@@ -121,4 +121,4 @@ NOTHING: Final = Worth(ZERO, ZERO, ZERO)
 
 def dearest(*prices: Decimal | None) -> Decimal | None:
     """The highest of some prices; None when there is none."""
-    return max((price for price in prices if price is not None), default=None)
+    return max([price for price in prices if price is not None], default=None)
