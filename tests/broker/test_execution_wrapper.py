@@ -10,6 +10,7 @@ import pytest
 
 from tests import builders
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper, OrderDecoder
+from toolkit.broker.order_messages import Fill, OpenOrder
 from toolkit.broker.values import decimal, parse_time
 from toolkit.orders.events import AnyEvent, CommissionCharged, Executed, StatusReported
 
@@ -46,8 +47,10 @@ class Ears:
 
     def on_error(self, request_id: int, code: int, text: str) -> None: ...
 
-    def on_foreign_execution(self, contract: Any, execution: Any) -> None:
-        self.foreign.append(execution.execId)
+    def on_open_order(self, intent_id: str | None, shown: OpenOrder) -> None: ...
+
+    def on_foreign_execution(self, fill: Fill) -> None:
+        self.foreign.append(fill.exec_id)
 
     def on_reply(self, name: str, *values: Any) -> None: ...
 

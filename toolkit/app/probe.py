@@ -111,7 +111,10 @@ class _Listener:
         if code == CLIENT_ID_IN_USE:
             self.session.refuse_client_id()
 
-    def on_foreign_execution(self, _contract: object, _execution: object) -> None:
+    def on_open_order(self, intent_id: str | None, shown: object) -> None:
+        """Orders are not looked at."""
+
+    def on_foreign_execution(self, fill: object) -> None:
         """Fills of others are not looked at."""
 
     def on_reply(self, name: str, *values: Any) -> None:

@@ -75,6 +75,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         limits: risk limits of orders placed without an orchestrator; in ``of`` each by its own name,
             see ``toolkit.risk.limits.LIMITS``.
         restart_at: the gateway's daily restart, in its own zone; None: not known.
+        fast_codec: read and write the messages about orders ourselves; False leaves them to ib_async.
         timing: how patient to be; in ``of`` each by its own name, see ``Timing``.
     """
 
@@ -88,6 +89,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     limits: Mapping[str, Any]
     max_messages_per_second: float = 40.0
     restart_at: datetime | None = None
+    fast_codec: bool = True
     timing: Timing = Timing()
 
     @classmethod
@@ -131,6 +133,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             limits={name: config.get(name, value) for name, value in settings.limits.items()},
             max_messages_per_second=float(config.get("max_messages_per_second", 40.0)),
             restart_at=settings.restart_at,
+            fast_codec=bool(config.get("fast_codec", True)),
             timing=_timing(given),
         )
 

@@ -102,7 +102,10 @@ class BrokerConnection(ABC):
         first = self._journal is None
         inbox, watch, config = self._remember(), there(self._watch), self.config
         session = Session(
-            inbox, IBKRExecutionWrapper(inbox, self._clock), rate=config.max_messages_per_second
+            inbox,
+            IBKRExecutionWrapper(inbox, self._clock),
+            rate=config.max_messages_per_second,
+            fast=config.fast_codec,
         )
         self._session = inbox.session = session
         watch.connecting()

@@ -5,24 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ib_async import Order
-
 from toolkit.broker.contracts import ORDER_TYPES
-from toolkit.broker.values import UNSET, decimal
+from toolkit.broker.order_messages import OpenOrder
 from toolkit.orders.events import Mismatched, Replaced, ReplaceRefused
 from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP, OrderIntent
 from toolkit.orders.state import OrderState
 
 
 def compare(
-    state: OrderState, order: Order, now: datetime, patience: timedelta
+    state: OrderState, shown: OpenOrder, now: datetime, patience: timedelta
 ) -> Replaced | ReplaceRefused | Mismatched | None:
     """
     What an openOrder proves about one of our orders; None when it shows what we know.
 
     Args:
         state: the order as we know it.
-        order: as the broker shows it.
+        shown: as the broker shows it.
         now: UTC.
         patience: how long the old terms may be shown after a change was sent; beyond it the broker
             has had its time, and the change did not come about.
@@ -30,10 +28,10 @@ def compare(
     intent, change = state.intent, state.change
     if intent is None or state.final:
         return None
-    shown = _terms(order, intent)
+    terms = _terms(shown, intent)
     asked = change or state.refused_change
-    if asked is not None and shown == (asked.quantity, asked.limit_price, asked.stop_price):
-        quantity, limit_price, stop_price = shown
+    if asked is not None and terms == (asked.quantity, asked.limit_price, asked.stop_price):
+        quantity, limit_price, stop_price = terms
         return Replaced(
             intent_id=state.intent_id,
             at=now,
@@ -41,41 +39,37 @@ def compare(
             limit_price=limit_price,
             stop_price=stop_price,
         )
-    unchanged = shown == (intent.quantity, intent.limit_price, intent.stop_price)
+    unchanged = terms == (intent.quantity, intent.limit_price, intent.stop_price)
     if change is not None and unchanged and now - change.at >= patience:
         text = "The broker still shows the order on its old terms, so the change did not arrive."
         return ReplaceRefused(intent_id=state.intent_id, at=now, code=0, text=text)
-    wrong = differences(intent, order)
+    wrong = differences(intent, shown)
     if not wrong:
         return None
     text = f"The broker holds the order otherwise than it was sent: {'; '.join(wrong)}."
-    return Mismatched(intent_id=state.intent_id, at=now, text=text, quantity=shown[0])
+    return Mismatched(intent_id=state.intent_id, at=now, text=text, quantity=terms[0])
 
 
-def differences(intent: OrderIntent, order: Order) -> list[str]:
+def differences(intent: OrderIntent, shown: OpenOrder) -> list[str]:
     """Where the broker's order is not what the intent says, one clause per field."""
-    quantity, limit_price, stop_price = _terms(order, intent)
+    quantity, limit_price, stop_price = _terms(shown, intent)
     pairs = (
-        ("side", intent.direction, order.action),
+        ("side", intent.direction, shown.action),
         ("quantity", intent.quantity, quantity),
-        ("order type", ORDER_TYPES[intent.order_type], order.orderType),
+        ("order type", ORDER_TYPES[intent.order_type], shown.order_type),
         ("limit price", intent.limit_price, limit_price),
         ("stop price", intent.stop_price, stop_price),
-        ("time in force", intent.tif, order.tif),
-        ("account", intent.account or order.account, order.account),
-        ("reference", intent.intent_id, order.orderRef),
+        ("time in force", intent.tif, shown.tif),
+        ("account", intent.account or shown.account, shown.account),
+        ("reference", intent.intent_id, shown.order_ref),
     )
-    return [f"{name} {sent} became {shown}" for name, sent, shown in pairs if sent != shown]
+    return [f"{name} {sent} became {held}" for name, sent, held in pairs if sent != held]
 
 
-def _terms(order: Order, intent: OrderIntent) -> tuple[Decimal, Decimal | None, Decimal | None]:
+def _terms(shown: OpenOrder, intent: OrderIntent) -> tuple[Decimal, Decimal | None, Decimal | None]:
     """Quantity, limit and stop as shown; a price that the type does not take is the broker's own affair."""
     return (
-        decimal(order.totalQuantity),
-        _price(order.lmtPrice) if intent.order_type in NEEDS_LIMIT else None,
-        _price(order.auxPrice) if intent.order_type in NEEDS_STOP else None,
+        shown.quantity,
+        shown.limit_price if intent.order_type in NEEDS_LIMIT else None,
+        shown.stop_price if intent.order_type in NEEDS_STOP else None,
     )
-
-
-def _price(value: float | Decimal | None) -> Decimal | None:
-    return None if value is None or value == UNSET else decimal(float(value))

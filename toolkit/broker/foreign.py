@@ -11,10 +11,9 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from ib_async import Contract, Order
 from msgspec.structs import replace
 
-from toolkit.broker.values import UNSET
+from toolkit.broker.order_messages import OpenOrder
 from toolkit.orders.status import WORDS
 
 _ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
@@ -81,34 +80,34 @@ class ForeignOrders:
             for perm_id in self._orders.keys() - told:
                 self._drop(perm_id)
 
-    def open(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
+    def open(self, shown: OpenOrder) -> None:
         """Take one openOrder message; an order without a permanent id cannot be told from another."""
-        if not order.permId:
+        if not shown.perm_id:
             return
         if self._told is not None:
-            self._told.add(order.permId)
-        if word in _ENDED:
-            self._drop(order.permId)
+            self._told.add(shown.perm_id)
+        if shown.status in _ENDED:
+            self._drop(shown.perm_id)
             return
-        known = self._orders.get(order.permId)
-        found = self._orders[order.permId] = ForeignOrder(
-            perm_id=order.permId,
-            client_id=order.clientId,
-            order_id=order_id,
-            account=order.account,
-            con_id=contract.conId,
-            symbol=contract.symbol,
-            sec_type=contract.secType,
-            currency=contract.currency,
-            multiplier=Decimal(contract.multiplier or "1"),
-            side=order.action,
-            remaining=_number(order.totalQuantity) or Decimal(0) if known is None else known.remaining,
-            order_type=order.orderType,
-            limit_price=_number(order.lmtPrice),
-            stop_price=_number(order.auxPrice),
-            order_ref=order.orderRef,
+        known = self._orders.get(shown.perm_id)
+        found = self._orders[shown.perm_id] = ForeignOrder(
+            perm_id=shown.perm_id,
+            client_id=shown.client_id,
+            order_id=shown.order_id,
+            account=shown.account,
+            con_id=shown.con_id,
+            symbol=shown.symbol,
+            sec_type=shown.sec_type,
+            currency=shown.currency,
+            multiplier=Decimal(shown.multiplier or "1"),
+            side=shown.action,
+            remaining=shown.quantity if known is None else known.remaining,
+            order_type=shown.order_type,
+            limit_price=shown.limit_price or None,  # the broker writes none as 0 too
+            stop_price=shown.stop_price or None,
+            order_ref=shown.order_ref,
         )
-        self._follow(order.permId, contract.conId, found)
+        self._follow(shown.perm_id, shown.con_id, found)
 
     def status(self, perm_id: int, word: str, remaining: Decimal) -> None:
         """Take one orderStatus message."""
@@ -125,10 +124,3 @@ class ForeignOrders:
         gone = self._orders.pop(perm_id, None)
         if gone is not None:
             self._follow(perm_id, gone.con_id, None)
-
-
-def _number(value: float | Decimal | None) -> Decimal | None:
-    """A number off the wire; None for none, which the broker also writes as 0 or the largest float."""
-    if value is None or value in (UNSET, 0):
-        return None
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

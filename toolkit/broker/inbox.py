@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from ib_async import Contract, Execution, Order
 from msgspec.structs import replace
 
 from toolkit.broker import codes, echo
 from toolkit.broker.answers import answer, reads_only
 from toolkit.broker.incarnations import Incarnations
 from toolkit.broker.market import MarketBook
+from toolkit.broker.order_messages import Fill, OpenOrder
 from toolkit.broker.quotes import QuoteLines
 from toolkit.broker.reconcile import PositionWatch
 from toolkit.broker.requests import FIRST_REQUEST_ID
@@ -227,25 +227,36 @@ class Inbox:
         level = logging.INFO if 2100 <= code < 2200 else logging.WARNING
         log.log(level, "The gateway says: %s (code %s).", text, code)
 
-    def on_foreign_execution(self, contract: Contract, execution: Execution) -> None:
+    def on_open_order(self, intent_id: str | None, shown: OpenOrder) -> None:
+        """Take an order as the broker shows it: ours is held against what was sent, others are counted."""
+        self.rows += 1
+        if shown.client_id == self._client_id:
+            self.highest_order_id = max(self.highest_order_id, shown.order_id)
+        if intent_id is None:
+            self._market.foreign_orders.open(shown)
+            self._tell_unremembered(shown)
+        else:
+            self._compare(intent_id, shown)
+
+    def on_foreign_execution(self, fill: Fill) -> None:
         """Take note of a fill that belongs to none of our orders; positions will show it (hazard H26)."""
         self.rows += 1
-        root = execution_root(execution.execId)
-        units = _signed(Decimal(str(execution.shares)), execution.side)
-        self.positions.fill(execution.acctNumber, contract.conId, root, units, self._clock())
+        root = execution_root(fill.exec_id)
+        units = _signed(fill.shares, fill.side)
+        self.positions.fill(fill.account, fill.con_id, root, units, self._clock())
         if root in self._foreign:
             return
         self._foreign.add(root)
         news = logging.WARNING if self.positions.begun else logging.INFO
         log.log(
-            logging.CRITICAL if execution.liquidation else news,
+            logging.CRITICAL if fill.liquidation else news,
             "%s: %s %s %s at %s in %s.",
-            "The broker LIQUIDATED" if execution.liquidation else "A fill of another program or by hand",
-            execution.side,
-            execution.shares,
-            contract.symbol,
-            execution.price,
-            execution.acctNumber,
+            "The broker LIQUIDATED" if fill.liquidation else "A fill of another program or by hand",
+            fill.side,
+            fill.shares,
+            fill.symbol,
+            fill.price,
+            fill.account,
         )
 
     def on_decode_failure(self, error: BaseException | None, message: str) -> None:
@@ -274,17 +285,8 @@ class Inbox:
             case "position":
                 self.rows += 1
                 self._market.hold(*values)
-            case "foreignOrder":
-                self._market.foreign_orders.open(*values)
-                self._tell_unremembered(*values)
             case "foreignStatus":
                 self._market.foreign_orders.status(*values)
-            case "openOrder":
-                self.rows += 1
-                order_id, _, order, _ = values
-                self._compare(order_id, order)
-                if order.clientId == self._client_id:
-                    self.highest_order_id = max(self.highest_order_id, order_id)
             case "whatIf":
                 requests.row(*values)
                 requests.end(values[0])
@@ -301,11 +303,11 @@ class Inbox:
     # --- one order of ours
 
     def _note_incarnation(self, event: StatusReported) -> None:
-        before = len(self._incarnations.live(event.intent_id))
-        self._incarnations.note(event.intent_id, event.perm_id, event.word)
+        if not self._incarnations.note(event.intent_id, event.perm_id, event.word):
+            return
         live = self._incarnations.live(event.intent_id)
         state = self._ledger.get(event.intent_id)
-        if state is None or len(live) < 2 or before == len(live):
+        if state is None or len(live) < 2:
             return
         reason = (
             f"DUPLICATE_LIVE: the broker has {len(live)} live orders for intent {event.intent_id} "
@@ -318,8 +320,10 @@ class Inbox:
 
     def _mark_recovered(self, event: StatusReported) -> StatusReported:
         """Say so when an order that was sent before the questions is heard of in their answers."""
+        if self._asked_at is None:
+            return event
         state = self._ledger.get(event.intent_id)
-        if self._asked_at is None or state is None or state.sent_at is None:
+        if state is None or state.sent_at is None:
             return event
         return replace(event, recovered=True) if state.sent_at < self._asked_at else event
 
@@ -346,28 +350,27 @@ class Inbox:
             what,
         )
 
-    def _tell_unremembered(self, order_id: int, contract: Contract, order: Order, word: str) -> None:
+    def _tell_unremembered(self, shown: OpenOrder) -> None:
         """Say once that an order under our client id is none that this journal sent."""
-        if order.clientId != self._client_id or order.permId in self._unremembered:
+        if shown.client_id != self._client_id or shown.perm_id in self._unremembered:
             return
-        self._unremembered.add(order.permId)
+        self._unremembered.add(shown.perm_id)
         log.critical(
             "The broker has order %s of our client id %s (%s %s %s, reference %s, %s), which this journal "
             "never sent: bring back the journal that did, or cancel it by hand.",
-            order_id,
-            order.clientId,
-            order.action,
-            order.totalQuantity,
-            contract.symbol,
-            order.orderRef or "none",
-            word,
+            shown.order_id,
+            shown.client_id,
+            shown.action,
+            shown.quantity,
+            shown.symbol,
+            shown.order_ref or "none",
+            shown.status,
         )
 
-    def _compare(self, order_id: int, order: Order) -> None:
+    def _compare(self, intent_id: str, shown: OpenOrder) -> None:
         """Hold an order as the broker shows it against what was sent."""
-        intent_id = self.intent_of(order.clientId, order_id, order.permId, order.orderRef)
-        state = None if intent_id is None else self._ledger.get(intent_id)
-        fact = None if state is None else echo.compare(state, order, self._clock(), self._patience)
+        state = self._ledger.get(intent_id)
+        fact = None if state is None else echo.compare(state, shown, self._clock(), self._patience)
         if state is None or fact is None:
             return
         if isinstance(fact, Mismatched) and fact.text != state.mismatch:

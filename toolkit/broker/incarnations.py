@@ -20,11 +20,18 @@ class Incarnations:
         self._owner: dict[int, str] = {}
         """permanent id -> intent id"""
 
-    def note(self, intent_id: str, perm_id: int, word: str) -> None:
-        """Take one status of one permanent id; 0 is none."""
-        if perm_id and word in WORDS:
-            self._words.setdefault(intent_id, {})[perm_id] = word
-            self._owner[perm_id] = intent_id
+    def note(self, intent_id: str, perm_id: int, word: str) -> bool:
+        """Take one status of one permanent id, 0 is none; whether one more order of the intent lives now."""
+        if not perm_id or word not in WORDS:
+            return False
+        words = self._words.setdefault(intent_id, {})
+        self._owner[perm_id] = intent_id
+        if not words or words.keys() == {perm_id}:
+            words[perm_id] = word
+            return False
+        before = len(self.live(intent_id))
+        words[perm_id] = word
+        return len(self.live(intent_id)) != before
 
     def owner(self, perm_id: int) -> str | None:
         """The intent behind a permanent id, None when it is not known."""
@@ -42,8 +49,8 @@ class Incarnations:
 
     def tempered(self, event: AnyEvent) -> AnyEvent:
         """The event, or a notice in its place when it ends one incarnation while another one lives."""
-        words = self._words.get(event.intent_id, {})
-        if len(words) < 2 or not self.live(event.intent_id):
+        words = self._words.get(event.intent_id)
+        if words is None or len(words) < 2 or not self.live(event.intent_id):
             return event
         living = ", ".join(map(str, self.live(event.intent_id)))
         match event:

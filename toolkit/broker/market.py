@@ -339,7 +339,9 @@ class MarketBook:
         self.exposure.open(name, con_id, OpenOrder(1 if order.side == "BUY" else -1, order.remaining, price))
 
     def _update(self, account: str, contract: Contract, **changes: Any) -> None:
-        instrument = self._instruments.setdefault(contract.conId, contracts.instrument(contract))
+        instrument = self._instruments.get(contract.conId)
+        if instrument is None:
+            instrument = self._instruments[contract.conId] = contracts.instrument(contract)
         key = (account, contract.conId)
         before = self._positions.get(key)
         after = self._positions[key] = (

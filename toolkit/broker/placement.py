@@ -350,11 +350,7 @@ class Placement:
         if self._turned_away(state, intent, instrument):
             return None
         try:
-            self._session.place(
-                order_id,
-                contracts.contract(instrument, intent.exchange),
-                contracts.order(intent, order_id, self._client_id, account),
-            )
+            self._session.place(intent, instrument, order_id, account)
         except NotConnectedError as error:
             self.gate.deny(state, NOT_CONNECTED, str(error))
             return None

@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from toolkit.broker import contracts
 from toolkit.broker.order_watch import OrderWatch
 from toolkit.broker.session import Session
 from toolkit.errors import IntentError, NotConnectedError
@@ -133,11 +132,7 @@ class Replacing:
         assert order_id is not None
         try:
             account = self._changeable(target.intent_id).account
-            self._session.place(
-                order_id,
-                contracts.contract(instrument, after.exchange),
-                contracts.order(after, order_id, self._client_id, account),
-            )
+            self._session.place(after, instrument, order_id, account)
         except (IntentError, NotConnectedError) as error:
             self._give_up(target, str(error))
 

@@ -16,11 +16,15 @@ from ib_async import Order as BrokerOrder
 from ib_async import OrderState as BrokerOrderState
 from ib_async.client import Client
 
+from toolkit.broker import contracts
 from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, OrderDecoder
 from toolkit.broker.heartbeat import Heartbeat
+from toolkit.broker.order_template import OrderTemplates
 from toolkit.broker.pacing import Lane, Pacer
 from toolkit.broker.requests import Requests
 from toolkit.errors import ClientIdTakenError, NotConnectedError
+from toolkit.orders.contract import Instrument
+from toolkit.orders.intent import OrderIntent
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class Session:
         broker: who hears the callbacks.
         wrapper: the callbacks.
         rate: messages per second that we allow ourselves.
+        fast: read and write the messages about orders ourselves; False leaves them to the library.
 
     Attributes:
         heartbeat: asked before an order when the gateway has been silent; None: never.
@@ -50,11 +55,15 @@ class Session:
     heartbeat: Heartbeat | None = None
     silence: float = 5.0
 
-    def __init__(self, broker: Broker, wrapper: IBKRExecutionWrapper, *, rate: float) -> None:
+    def __init__(
+        self, broker: Broker, wrapper: IBKRExecutionWrapper, *, rate: float, fast: bool = True
+    ) -> None:
         self.requests = Requests()
         self._wrapper = wrapper
         self._broker = broker
         self._rate = rate
+        self._fast = fast
+        self._templates: OrderTemplates | None = None
         self._api: Client | None = None
         self._pacer: Pacer | None = None
         self._refused: asyncio.Future[str] | None = None
@@ -104,9 +113,10 @@ class Session:
         api = Client(self._wrapper)
         api.MaxRequests = 0  # our own budget stands in front of it; its queue must stay empty
         api.throttleStart += _alarm
-        api.decoder = OrderDecoder(self._wrapper, 0, self._broker)
+        api.decoder = OrderDecoder(self._wrapper, 0, self._broker, fast=self._fast)
         api.conn.disconnected += self._on_closed
-        api.conn.hasData += self._on_heard
+        api.conn.hasData -= api._onSocketHasData
+        api.conn.hasData += self._on_data
         self._api = api
         connecting = loop.create_task(api.connectAsync(host, port, client_id, timeout=0))
         await asyncio.wait(
@@ -182,14 +192,22 @@ class Session:
         if self.heartbeat is not None and self.silent_for > self.silence:
             await self.heartbeat.beat()
 
-    def place(self, order_id: int, contract: Contract, order: BrokerOrder) -> None:
+    def place(self, intent: OrderIntent, instrument: Instrument, order_id: int, account: str) -> None:
         """
         Write an order to the socket; the caller has waited for its turn.
 
         Raises:
             NotConnectedError: the socket is gone, and nothing was written.
         """
-        self._socket().placeOrder(order_id, contract, order)
+        api = self._socket()
+        if self._fast and self._templates is None:
+            self._templates = OrderTemplates(self.server_version, api.clientId)
+        message = self._templates and self._templates.message(intent, instrument, order_id, account)
+        if message:
+            api.conn.sendMsg(message)
+        else:
+            order = contracts.order(intent, order_id, api.clientId, account)
+            api.placeOrder(order_id, contracts.contract(instrument, intent.exchange), order)
 
     async def what_if(
         self, order_id: int, contract: Contract, order: BrokerOrder, timeout: float
@@ -306,8 +324,32 @@ class Session:
             raise NotConnectedError("The connection to the gateway is gone; nothing was sent.")
         return self._api
 
-    def _on_heard(self, _: bytes) -> None:
+    def _on_data(self, data: bytes) -> None:
+        """
+        Take what came off the socket.
+
+        The library copies all that is left of it for every message, and so takes four times as long for
+        a burst of them.
+        """
         self._heard_at = asyncio.get_running_loop().time()
+        api = self._api
+        assert api is not None
+        if not api.isReady():
+            api._onSocketHasData(data)
+            return
+        buffer = api._data + data if api._data else data
+        start, received = 0, len(buffer)
+        while received - start > 4:
+            end = start + 4 + int.from_bytes(buffer[start : start + 4], "big")
+            if end > received:
+                break
+            fields = buffer[start + 4 : end].decode(errors="backslashreplace").split("\0")
+            fields.pop()
+            start = end
+            api.decoder.interpret(fields)
+            if not api.isReady():  # that message ended the connection
+                return
+        api._data = buffer[start:]
 
     def _on_closed(self, _: str) -> None:
         if self._closed is not None and not self._closed.done():

@@ -45,7 +45,15 @@ def parse_time(text: str) -> datetime | None:
         return None
     day, clock, zone = found.groups()
     try:
-        naive = datetime.strptime(day + clock, "%Y%m%d%H:%M:%S")  # noqa: DTZ007  # the zone follows
-        return naive.replace(tzinfo=ZoneInfo(zone) if zone else UTC).astimezone(UTC)
+        moment = datetime(
+            int(day[:4]),
+            int(day[4:6]),
+            int(day[6:]),
+            int(clock[:2]),
+            int(clock[3:5]),
+            int(clock[6:]),
+            tzinfo=ZoneInfo(zone) if zone and zone != "UTC" else UTC,
+        )
+        return moment.astimezone(UTC)
     except (ValueError, ZoneInfoNotFoundError):
         return None
