@@ -48,6 +48,7 @@ class Settings(BaseSettings):
             America/New_York``; without one UTC); empty when it has none.
         ibkr_restart_window_s: seconds before and after it in which no order is sent.
         ibkr_sweep_s: seconds between two unasked checks of executions and positions.
+        ibkr_fast_codec: read and write the messages about orders ourselves; false leaves them to ib_async.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True)
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     ibkr_restart_at: str = ""
     ibkr_restart_window_s: Annotated[float, Field(ge=0)] = 120.0
     ibkr_sweep_s: Annotated[float, Field(gt=0)] = 60.0
+    ibkr_fast_codec: bool = True
 
     @field_validator("ibkr_restart_at")
     @classmethod

@@ -85,9 +85,9 @@ STEPS: Final[Mapping[str, Step]] = {
     "approval journaled": _journals("Accepted"),
     "order reserved": _journals("Reserved"),
     "order on disk": _commits("Reserved"),
-    "socket write": _asks("placeOrder"),
-    "acknowledged": _hears("openOrder"),
-    "fill": _hears("execDetails"),
+    "socket write": Step("toolkit.broker.session", "Session.place"),
+    "acknowledged": _hears("on_open_order"),
+    "fill": _hears("on_fill"),
     "commission": _hears("commissionReport"),
     "report on disk": _commits("Executed"),
     "publish": Step(

@@ -168,7 +168,7 @@ def test_h26_a_liquidation_is_told_and_explains_its_position(
             gateway.faults.add("liquidate", symbol="SPY")
             await until(lambda: held(client) == 0)
             await round_after(client, "somebody sold")
-            assert "SLD 100.0 SPY" in caplog.text
+            assert "SLD 100 SPY" in caplog.text
             assert client.health()["foreign_fills"] == 1
             assert client.health()["locked"] == {}
             assert state(client).status is OrderStatus.FILLED

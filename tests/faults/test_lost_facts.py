@@ -86,7 +86,7 @@ def test_h2_h31_an_order_that_the_journal_forgot_is_not_sent_again(
             await until(lambda: client.health()["reconciliations"] > rounds and client.ready)
             lives = [(each.order_ref, each.remaining) for each in client.market.foreign_orders]
             assert lives == ([(builders.INTENT_ID, Decimal(100))] if end is nothing else [])
-            told = f"BUY 100.0 SPY, reference {builders.INTENT_ID}, Submitted), which this journal never sent"
+            told = f"BUY 100 SPY, reference {builders.INTENT_ID}, Submitted), which this journal never sent"
             assert caplog.text.count(told) == len(lives)
             await rest(client, "another", limit_price=430)
         assert (placements(gateway), placements(gateway, "another")) == (1, 1)

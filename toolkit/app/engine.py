@@ -151,6 +151,7 @@ class Engine:
                 "restart_at": settings.ibkr_restart_at,
                 "restart_window_s": settings.ibkr_restart_window_s,
                 "sweep_s": settings.ibkr_sweep_s,
+                "fast_codec": settings.ibkr_fast_codec,
                 **settings.limits,
                 **self._options,
             }

@@ -119,6 +119,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             ibkr_restart_at=config.get("restart_at"),
             ibkr_restart_window_s=config.get("restart_window_s"),
             ibkr_sweep_s=config.get("sweep_s"),
+            ibkr_fast_codec=config.get("fast_codec"),
         )
         given = {name: config[name] for name in patience if name in config}
         given |= {"sweep_s": settings.ibkr_sweep_s, "restart_window_s": settings.ibkr_restart_window_s}
@@ -133,7 +134,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             limits={name: config.get(name, value) for name, value in settings.limits.items()},
             max_messages_per_second=float(config.get("max_messages_per_second", 40.0)),
             restart_at=settings.restart_at,
-            fast_codec=bool(config.get("fast_codec", True)),
+            fast_codec=settings.ibkr_fast_codec,
             timing=_timing(given),
         )
 
