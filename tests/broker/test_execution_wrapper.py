@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests import builders
-from toolkit.broker.execution_wrapper import IBKRExecutionWrapper, OrderDecoder
+from toolkit.broker.decoder import OrderDecoder
+from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.order_messages import Fill, OpenOrder
 from toolkit.broker.values import decimal, parse_time
 from toolkit.orders.events import AnyEvent, CommissionCharged, Executed, StatusReported

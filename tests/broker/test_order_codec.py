@@ -13,7 +13,7 @@ from ib_async import ComboLeg, Contract, DeltaNeutralContract, Order, OrderCombo
 from ib_async.client import Client
 
 from toolkit.broker import contracts, order_messages
-from toolkit.broker.execution_wrapper import OrderDecoder
+from toolkit.broker.decoder import OrderDecoder
 from toolkit.broker.order_messages import Fill, OpenOrder
 from toolkit.broker.order_template import OrderTemplates
 from toolkit.gateway import order_replies, requests
@@ -217,8 +217,9 @@ def test_an_execution_is_read_as_the_library_reads_it(version: int) -> None:
     assert isinstance(request, requests.PlaceOrder)
     fill = Executed(
         exec_id="0001.01.01", order=exchange_order(request), instrument=AAPL, time=NOW, account="DU1",
-        exchange="ARCA", side="BOT", shares=Decimal("0.5"), price=Decimal("450.255"), perm_id=4711, client_id=7, order_id=11, order_ref="a", cum_qty=Decimal("0.5"),
-        avg_price=Decimal("450.255"), liquidity=2,
+        exchange="ARCA", side="BOT", shares=Decimal("0.5"), price=Decimal("450.255"), perm_id=4711,
+        client_id=7, order_id=11, order_ref="a", cum_qty=Decimal("0.5"), avg_price=Decimal("450.255"),
+        liquidity=2,
     )  # fmt: skip
     fields = order_replies.execution(version, -1, fill)[4:].decode().split("\0")[:-1]
     slow, fast = told(fields, version, fast=False), told(fields, version, fast=True)

@@ -17,7 +17,8 @@ from ib_async import OrderState as BrokerOrderState
 from ib_async.client import Client
 
 from toolkit.broker import contracts
-from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper, OrderDecoder
+from toolkit.broker.decoder import OrderDecoder
+from toolkit.broker.execution_wrapper import Broker, IBKRExecutionWrapper
 from toolkit.broker.heartbeat import Heartbeat
 from toolkit.broker.order_template import OrderTemplates
 from toolkit.broker.pacing import Lane, Pacer
