@@ -116,6 +116,9 @@ def test_the_running_totals_are_those_of_the_executions(events):
     assert state.filled_quantity == sum(fill.shares for fill in fills)
     assert state.filled_value == sum(fill.shares * fill.price for fill in fills)
     assert {execution_root(fill.exec_id) for fill in fills} == set(state.executions)
+    charged = [state.commissions[fill.exec_id].amount for fill in fills if fill.exec_id in state.commissions]
+    known = [amount for amount in charged if amount is not None]
+    assert (state.charged, state.uncharged) == (sum(known), len(fills) - len(known))
 
 
 @given(st.lists(BROKER_FACTS, max_size=15), BROKER_FACTS)

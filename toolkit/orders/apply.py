@@ -38,7 +38,7 @@ from toolkit.orders.events import (
     Sent,
     StatusReported,
 )
-from toolkit.orders.state import Change, Commission, Execution, OrderState, execution_root
+from toolkit.orders.state import ZERO, Change, Commission, Execution, OrderState, execution_root
 from toolkit.orders.status import CANCEL_WORDS, LIVE_WORDS, WORDS, OrderStatus
 
 
@@ -284,9 +284,14 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
         event.time is None,
     )
     shares, value = fill.shares, fill.shares * fill.price
+    charged, uncharged = state.charged, state.uncharged
     if before is not None:
         shares -= before.shares
         value -= before.shares * before.price
+        amount = _amount(state, before.exec_id)
+        charged, uncharged = charged - (amount or ZERO), uncharged - (amount is None)
+    amount = _amount(state, fill.exec_id)
+    charged, uncharged = charged + (amount or ZERO), uncharged + (amount is None)
     executions = dict(state.executions)
     executions.pop(root, None)
     executions[root] = fill
@@ -296,6 +301,8 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
     return replace(
         state,
         executions=executions,
+        charged=charged,
+        uncharged=uncharged,
         filled_quantity=state.filled_quantity + shares,
         filled_value=state.filled_value + value,
         perm_id=state.perm_id or event.perm_id,
@@ -308,9 +315,25 @@ def _execute(state: OrderState, event: Executed) -> OrderState:
 
 
 def _charge(state: OrderState, event: CommissionCharged) -> OrderState:
-    charged = Commission(event.commission, event.currency, event.realized_pnl)
+    told = Commission(event.commission, event.currency, event.realized_pnl)
     before = state.commissions.get(event.exec_id)
     # "Not known yet" never takes back a figure.
-    if before == charged or (before is not None and charged.amount is None):
+    if before == told or (before is not None and told.amount is None):
         return state
-    return replace(state, commissions={**state.commissions, event.exec_id: charged})
+    commissions = {**state.commissions, event.exec_id: told}
+    fill = state.executions.get(execution_root(event.exec_id))
+    if fill is None or fill.exec_id != event.exec_id or told.amount is None:
+        return replace(state, commissions=commissions)
+    known = _amount(state, event.exec_id)
+    return replace(
+        state,
+        commissions=commissions,
+        charged=state.charged + told.amount - (known or ZERO),
+        uncharged=state.uncharged - (known is None),
+    )
+
+
+def _amount(state: OrderState, exec_id: str) -> Decimal | None:
+    """The commission of an execution as far as it is known."""
+    charged = state.commissions.get(exec_id)
+    return None if charged is None else charged.amount

@@ -126,6 +126,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, dict=True):  # dict:
     """Execution id up to its last dot -> the effective execution, in the order we learnt them."""
     commissions: dict[str, Commission] = {}
     """Full execution id -> commission; may come before its execution."""
+    charged: Decimal = ZERO
+    """Sum of the commissions that are known of the effective executions."""
+    uncharged: int = 0
+    """Effective executions whose commission is not known yet."""
     filled_quantity: Decimal = ZERO
     filled_value: Decimal = ZERO
     """Sum of shares x price over the effective executions, in price units."""
@@ -215,15 +219,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, dict=True):  # dict:
     @property
     def known_commission(self) -> Decimal | None:
         """As ``commission``, but None instead of NaN."""
-        if not self.executions:
-            return None
-        total = ZERO
-        for execution in self.executions.values():
-            charged = self.commissions.get(execution.exec_id)
-            if charged is None or charged.amount is None:
-                return None
-            total += charged.amount
-        return total
+        return self.charged if self.executions and not self.uncharged else None
 
     @_Once
     def final(self) -> bool:
