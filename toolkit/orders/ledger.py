@@ -26,6 +26,7 @@ from toolkit.orders.events import (
 )
 from toolkit.orders.report import execution_report, occasion, repeat_report
 from toolkit.orders.state import OrderState, execution_root
+from toolkit.orders.status import WORDS, OrderStatus
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,16 @@ class OrderLedger:
     def working(self) -> list[OrderState]:
         """Orders that may still trade, oldest first."""
         return [self._states[intent_id] for intent_id in self._working]
+
+    def unknown(self) -> list[OrderState]:
+        """Orders that may still trade and of which nobody can tell what became of them, oldest first."""
+        # Asked twice a second: the status is worked out for those alone that could be unknown.
+        return [
+            state
+            for state in self.working()
+            if (state.lost or WORDS.get(state.broker_status) is OrderStatus.UNKNOWN)
+            and state.status is OrderStatus.UNKNOWN
+        ]
 
     def unasked(self) -> list[OrderState]:
         """CANCEL and REPLACE intents that were accepted and whose order does not know of it, oldest first."""
