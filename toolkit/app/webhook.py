@@ -57,8 +57,9 @@ class Webhook:
         self.delivered = self.given_up = 0
         self._url = url
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(WAITING)
+        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._over = False
         self._thread = threading.Thread(target=self._run, name="toolkit-alerts", daemon=True)
 
     def start(self) -> None:
@@ -67,22 +68,19 @@ class Webhook:
 
     def send(self, message: dict[str, Any]) -> None:
         """Have a message posted; returns at once."""
-        try:
-            self._queue.put_nowait(message)
-        except queue.Full:
+        if self._queue.qsize() >= WAITING:
             self._give_up(message, f"{WAITING} others wait")
+        else:
+            self._queue.put(message)
 
     def close(self, timeout: float = 5.0) -> None:
         """Post what waits, without further pauses, for at most ``timeout`` seconds; blocks."""
         if not self._thread.is_alive():
             return
         self._closing.set()
-        try:
-            self._queue.put_nowait(None)
-        except queue.Full:
-            log.error("%d alerts wait for a receiver that does not answer; they are lost.", WAITING)
-            return
+        self._queue.put(None)
         self._thread.join(timeout)
+        self._over = True
 
     def _run(self) -> None:
         while (message := self._queue.get()) is not None:
@@ -90,8 +88,8 @@ class Webhook:
 
     def _deliver(self, message: dict[str, Any]) -> None:
         body = json.dumps(message).encode()
-        why = ""
-        for attempt in range(ATTEMPTS):
+        why = "the engine ended"
+        for attempt in range(0 if self._over else ATTEMPTS):
             if attempt:
                 self._closing.wait(PAUSE_S * 2 ** (attempt - 1))
             request = urllib.request.Request(  # noqa: S310 - the scheme was checked
