@@ -67,7 +67,7 @@ def test_a_scrape_tells_decisions_working_orders_and_the_use_of_limits(engine: E
 
 def test_a_loop_that_is_stuck_shows_while_it_is_stuck_and_for_a_while_after(engine: Engine) -> None:
     async def be_busy() -> None:
-        time.sleep(1.2)
+        time.sleep(1.2)  # noqa: ASYNC251 - that is what holds a loop up
 
     working = engine.submit(be_busy())
     wait_until(lambda: scrape(engine)["toolkit_loop_lag_seconds"] > 0.5)
