@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "bus": BASE | {"orders"},
     "reports": BASE | {"orders"},
     "app": BASE | {"orders", "risk", "journal", "broker", "bus"},
+    "flex": {"errors", "orders"},
     "gateway": {"errors"},
     "desk": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
     "runbooks": BASE | {"orders", "journal", "reports", "gateway"},
