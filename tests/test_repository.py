@@ -21,6 +21,7 @@ BASE = {"errors", "settings"}
 MAY_IMPORT = {
     "errors": set(),
     "limits_file": {"errors"},
+    "trading_day": {"errors"},
     "settings": {"errors", "limits_file"},
     "orders": {"errors"},
     "risk": {"errors", "orders"},
@@ -41,6 +42,7 @@ ONLY_IN = {
     "kafka": {"bus/kafka.py"},
     "anywidget": {"desk"},
     "prometheus_client": {"app/metrics.py"},
+    "exchange_calendars": {"trading_day.py"},
     "papermill": {"runbooks"},
 }
 """Library -> the folders or files that may import it."""
