@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 import configparser
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.documents import Shell, shell
 from toolkit.cli import main
 from toolkit.errors import ConfigError
 from toolkit.runbooks import find
@@ -23,7 +23,6 @@ from toolkit.trading_day import NoSession, TradingDay, trading_day
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEDULE = ROOT / "runbooks" / "schedule"
-TOOLKIT = f"{shlex.quote(sys.executable)} -B -m toolkit"
 RUNBOOKS = {"preflight", "open_session", "close_session", "end_of_day"}
 """What a trading day runs."""
 SESSION, HOLIDAY = "2026-11-25", "2026-11-26"
@@ -34,15 +33,11 @@ def session(*options: str) -> Result:
     return CliRunner().invoke(main, ["session", *options])
 
 
-def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A line as the scheduler's shell runs it, with this installation's toolkit."""
-    return subprocess.run(
-        ["/bin/bash", "-c", command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-    )
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """The scheduler's shell, with this installation's toolkit."""
+    with shell(tmp_path_factory.mktemp("scheduler")) as opened:
+        yield opened
 
 
 # --- the calendar -------------------------------------------------------------------------------------
@@ -119,26 +114,26 @@ def condition(path: Path) -> str:
     """What a unit asks before it runs, for the shell that it names."""
     program, flag, script = shlex.split(unit(path)["Service"]["ExecCondition"])
     assert (program, flag) == ("/bin/sh", "-c")
-    return script.replace("$$", "$").replace("/opt/toolkit/bin/toolkit", TOOLKIT)
+    return script.replace("$$", "$").replace("/opt/toolkit/bin/toolkit", "toolkit")
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
-def test_a_unit_is_skipped_on_a_holiday(path: Path) -> None:
+def test_a_unit_is_skipped_on_a_holiday(path: Path, scheduler: Shell) -> None:
     script = condition(path)
     assert "--exchange XNYS" in script
-    assert shell(script.replace("XNYS", f"XNYS --date {HOLIDAY}")).returncode == 1
+    assert scheduler.run(script.replace("XNYS", f"XNYS --date {HOLIDAY}")).returncode == 1
 
 
-def test_a_unit_fails_when_there_is_no_calendar() -> None:
+def test_a_unit_fails_when_there_is_no_calendar(scheduler: Shell) -> None:
     """255 is the only exit code of a condition that systemd takes for a failure."""
     scripts = {condition(path).partition(";")[2] for path in UNITS}
     assert len(scripts) == 1
-    assert shell(condition(UNITS[0]).replace("XNYS", "NYX")).returncode == 255
+    assert scheduler.run(condition(UNITS[0]).replace("XNYS", "NYX")).returncode == 255
 
 
-def test_a_unit_runs_on_a_day_with_a_session() -> None:
+def test_a_unit_runs_on_a_day_with_a_session(scheduler: Shell) -> None:
     script = condition(SCHEDULE / "toolkit-runbook@.service")
-    assert shell(script.replace("XNYS", f"XNYS --date {SESSION}")).returncode == 0
+    assert scheduler.run(script.replace("XNYS", f"XNYS --date {SESSION}")).returncode == 0
 
 
 def test_each_timer_starts_a_runbook_in_new_yorks_time_and_makes_up_for_nothing() -> None:
@@ -191,24 +186,23 @@ def test_jobs_of_cron_are_one_line_and_ask_first() -> None:
 
 
 @pytest.mark.parametrize("job", [JOBS[0], JOBS[2]], ids=["preflight", "close_session"])
-def test_a_job_of_cron_runs_nothing_on_a_holiday(job: list[str], tmp_path: Path) -> None:
+def test_a_job_of_cron_runs_nothing_on_a_holiday(job: list[str], tmp_path: Path, scheduler: Shell) -> None:
     marker = tmp_path / "ran"
     line = re.sub(r"toolkit run \w+", f"touch {marker}", job[5])
     line = line.replace("--exchange XNYS", f"--exchange XNYS --date {HOLIDAY}")
-    assert shell(line.replace("toolkit session", f"{TOOLKIT} session")).returncode == 1
+    assert scheduler.run(line).returncode == 1
     assert not marker.exists()
 
 
-def test_a_job_of_cron_runs_on_a_day_with_a_session_and_has_the_services_settings(tmp_path: Path) -> None:
+def test_a_job_of_cron_runs_on_a_day_with_a_session_and_has_the_services_settings(
+    tmp_path: Path, scheduler: Shell
+) -> None:
     settings = tmp_path / "toolkit.env"
     settings.write_text((ROOT / "runbooks" / "deploy" / "toolkit.env").read_text())
     line = JOBS[0][5].replace("--exchange XNYS", f"--exchange XNYS --date {SESSION}")
     line = re.sub(r"toolkit run \w+", "printenv IBKR_PORT LOG_FORMAT", line)
-    done = shell(
-        line.replace("toolkit session", f"{TOOLKIT} session"),
-        BASH_ENV=str(SCHEDULE / "environment.sh"),
-        TOOLKIT_ENV=str(settings),
-    )
+    environment = f"export BASH_ENV={SCHEDULE / 'environment.sh'} TOOLKIT_ENV={settings}; exec bash -c "
+    done = scheduler.run(environment + shlex.quote(line))
     assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["4002", "json"])
 
 
