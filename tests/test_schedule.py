@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import shlex
 import shutil
@@ -18,13 +19,14 @@ from click.testing import CliRunner, Result
 from tests.documents import Shell, shell
 from toolkit.cli import main
 from toolkit.errors import ConfigError
-from toolkit.runbooks import find
 from toolkit.trading_day import NoSession, TradingDay, trading_day
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEDULE = ROOT / "runbooks" / "schedule"
 RUNBOOKS = {"preflight", "open_session", "close_session", "end_of_day"}
 """What a trading day runs."""
+REAL = ["-p", "gateway", ""]
+"""Of every runbook: not the paper gateway of its own that it would practise on."""
 SESSION, HOLIDAY = "2026-11-25", "2026-11-26"
 NOON = datetime(2026, 11, 25, 17, tzinfo=UTC)
 
@@ -142,7 +144,10 @@ def test_each_timer_starts_a_runbook_in_new_yorks_time_and_makes_up_for_nothing(
         timer = unit(path)["Timer"]
         name, _, instance = timer["Unit"].removesuffix(".service").partition("@")
         service = SCHEDULE / f"{name}{'@' if instance else ''}.service"
-        program, command, runbook = unit(service)["Service"]["ExecStart"].replace("%i", instance).split()
+        program, command, runbook, *options = shlex.split(
+            unit(service)["Service"]["ExecStart"].replace("%i", instance)
+        )
+        assert options == REAL
         assert (Path(program).name, command) == ("toolkit", "run")
         assert re.fullmatch(r"Mon\.\.Fri \d\d:\d\d America/New_York", timer["OnCalendar"])
         assert timer["Persistent"] == "false"
@@ -168,9 +173,16 @@ CRONTAB = (SCHEDULE / "crontab").read_text()
 JOBS = [line.split(maxsplit=5) for line in CRONTAB.splitlines() if re.match(r"\d", line)]
 
 
+def runbook_of(job: list[str]) -> str:
+    _, _, line = job[5].partition(" && toolkit run ")
+    name, *options = shlex.split(line)
+    assert options == REAL
+    return name
+
+
 def test_the_crontab_keeps_new_yorks_time_and_runs_the_same_day_as_the_timers() -> None:
     assert "CRON_TZ=America/New_York" in CRONTAB
-    at = {job[5].split()[-1]: f"{int(job[1]):02}:{int(job[0]):02}" for job in JOBS}
+    at = {runbook_of(job): f"{int(job[1]):02}:{int(job[0]):02}" for job in JOBS}
     timers = {
         path.stem.removeprefix("toolkit-"): unit(path)["Timer"]["OnCalendar"].split()[1] for path in TIMERS
     }
@@ -182,13 +194,13 @@ def test_the_crontab_keeps_new_yorks_time_and_runs_the_same_day_as_the_timers() 
 def test_jobs_of_cron_are_one_line_and_ask_first() -> None:
     for job in JOBS:
         assert "%" not in job[5], "cron takes it for the end of the line"
-        assert re.fullmatch(r"toolkit session --exchange XNYS[-\w ]* && toolkit run \w+", job[5])
+        assert re.fullmatch(r"toolkit session --exchange XNYS[-\w ]* && toolkit run .+", job[5])
 
 
 @pytest.mark.parametrize("job", [JOBS[0], JOBS[2]], ids=["preflight", "close_session"])
 def test_a_job_of_cron_runs_nothing_on_a_holiday(job: list[str], tmp_path: Path, scheduler: Shell) -> None:
     marker = tmp_path / "ran"
-    line = re.sub(r"toolkit run \w+", f"touch {marker}", job[5])
+    line = re.sub(r"toolkit run .*", f"touch {marker}", job[5])
     line = line.replace("--exchange XNYS", f"--exchange XNYS --date {HOLIDAY}")
     assert scheduler.run(line).returncode == 1
     assert not marker.exists()
@@ -200,7 +212,7 @@ def test_a_job_of_cron_runs_on_a_day_with_a_session_and_has_the_services_setting
     settings = tmp_path / "toolkit.env"
     settings.write_text((ROOT / "runbooks" / "deploy" / "toolkit.env").read_text())
     line = JOBS[0][5].replace("--exchange XNYS", f"--exchange XNYS --date {SESSION}")
-    line = re.sub(r"toolkit run \w+", "printenv IBKR_PORT LOG_FORMAT", line)
+    line = re.sub(r"toolkit run .*", "printenv IBKR_PORT LOG_FORMAT", line)
     environment = f"export BASH_ENV={SCHEDULE / 'environment.sh'} TOOLKIT_ENV={settings}; exec bash -c "
     done = scheduler.run(environment + shlex.quote(line))
     assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["4002", "json"])
@@ -243,7 +255,7 @@ def test_the_dag_runs_the_same_day_once_and_makes_up_for_nothing() -> None:
     assert ast.literal_eval(options["max_active_runs"]) == 1
     (operator,) = calls("PapermillOperator")
     given = {keyword.arg for keyword in operator.keywords}
-    assert {"task_id", "input_nb", "output_nb", "retries"} <= given
+    assert {"task_id", "input_nb", "output_nb", "parameters", "retries"} <= given
 
 
 def test_the_conditions_of_the_dag_are_ones_that_the_command_takes() -> None:
@@ -256,7 +268,9 @@ def test_the_conditions_of_the_dag_are_ones_that_the_command_takes() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RUNBOOKS))
-def test_what_a_schedule_runs_needs_no_parameter(name: str) -> None:
+def test_what_a_schedule_runs_takes_the_parameter_that_it_is_given(name: str) -> None:
     if not (ROOT / "runbooks" / f"{name}.ipynb").exists():
         pytest.skip(f"the runbook {name} is not there")
-    assert find(name) is not None
+    cells = json.loads((ROOT / "runbooks" / f"{name}.ipynb").read_text())["cells"]
+    (declared,) = [cell["source"] for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    assert re.search(r"^gateway = ", "".join(declared), re.MULTILINE)

@@ -27,6 +27,7 @@ def runbook(name: str) -> PapermillOperator:
         task_id=name,
         input_nb=f"{RUNBOOKS}/{name}.ipynb",
         output_nb=f"{OUTPUT}-{name}.ipynb",
+        parameters={"gateway": ""},  # that of the settings; close_session cancels only with dry_run False
         retries=0,
         execution_timeout=timedelta(hours=1),
     )

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.app.receiver import Receiver, receiving
+from tests.commands import run
 from tests.kafka_broker import free_ports
 from tests.waiting import wait_until
 from toolkit.app import webhook as module
 from toolkit.app.webhook import ATTEMPTS, Webhook
 from toolkit.errors import ConfigError
+from toolkit.settings import Settings
 
 Log = pytest.LogCaptureFixture
 ALERT = {"alert": "Killed", "status": "firing", "summary": "Trading is KILLED."}
@@ -101,3 +103,16 @@ def test_what_is_no_address_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigError, match="ALERT_WEBHOOK_URL is no address") as refused:
         Webhook(url)
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_service_with_a_wrong_address_ends_with_exit_2_and_does_not_show_it(home: object) -> None:
+    done = run("serve", ALERT_WEBHOOK_URL="hooks.example.com/s3cr3t", PROMETHEUS_PORT="0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "ALERT_WEBHOOK_URL is no address; it should begin with https://.\n"
+
+
+def test_settings_do_not_show_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.com/s3cr3t")
+    settings = Settings.load()
+    assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert settings.alert_webhook_url.get_secret_value().endswith("s3cr3t")
