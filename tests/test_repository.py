@@ -21,6 +21,7 @@ BASE = {"errors", "settings"}
 MAY_IMPORT = {
     "errors": set(),
     "limits_file": {"errors"},
+    "trading_day": {"errors"},
     "settings": {"errors", "limits_file"},
     "orders": {"errors"},
     "risk": {"errors", "orders"},
@@ -29,6 +30,7 @@ MAY_IMPORT = {
     "bus": BASE | {"orders"},
     "reports": BASE | {"orders"},
     "app": BASE | {"orders", "risk", "journal", "broker", "bus"},
+    "flex": {"errors", "orders"},
     "gateway": {"errors"},
     "desk": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
     "runbooks": BASE | {"orders", "journal", "reports", "gateway"},
@@ -40,6 +42,7 @@ ONLY_IN = {
     "kafka": {"bus/kafka.py"},
     "anywidget": {"desk"},
     "prometheus_client": {"app/metrics.py"},
+    "exchange_calendars": {"trading_day.py"},
     "papermill": {"runbooks"},
 }
 """Library -> the folders or files that may import it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from toolkit import control_commands, operator_commands
+from toolkit import control_commands, flex_command, operator_commands, session_command
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def _table_command(name: str, text: str) -> None:
 
 main.add_command(operator_commands.resolve)
 main.add_command(operator_commands.reconcile)
+main.add_command(flex_command.flex)
+main.add_command(session_command.session)
 _table_command("orders", "Every order in the journal.")
 _table_command("fills", "Every execution in the journal, with its commission.")
 _table_command("reports", "Every execution report in the journal.")

@@ -196,7 +196,7 @@ def metrics_port(port: int, *, serving: bool) -> Check:
 def _serves_metrics(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=ANSWER_S) as answer:
-            return b"toolkit_ready" in answer.read()
+            return b"toolkit_" in answer.read()
     except (OSError, ValueError):
         # Whoever answers, or does not, it is not our service.
         return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from toolkit import limits_file
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
             its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
         limits_file: YAML file with risk limits; unset: limits.yaml in toolkit_home, if it is there.
         prometheus_port: where metrics, health and readiness are served, 0 for nowhere.
+        alert_webhook_url: where alerts are posted as JSON, empty for nowhere; a secret, never shown.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
         log_format: ``text`` for people, ``json`` for one object per line.
         log_mask_accounts: whether the service's log shows account numbers as ``DU****56``.
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     allowed_sec_types: str = ""
     limits_file: Path | None = None
     prometheus_port: Port = 8002
+    alert_webhook_url: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     log_mask_accounts: bool = False
@@ -234,6 +236,7 @@ _LIMITS = (
     "allowed_sec_types",
 )
 _PREFIXES = (
+    "ALERT_WEBHOOK",
     "LIMITS_",
     "IBKR_",
     "TOOLKIT_",

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from toolkit.app.control_intake import ControlIntake
 from toolkit.app.metrics import Metrics
 from toolkit.app.order_orchestrator import OrderOrchestrator
+from toolkit.app.pulse import Pulse
+from toolkit.app.webhook import Webhook
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.broker.link import reconnect_delay
 from toolkit.bus import choose
@@ -41,6 +43,9 @@ class Engine:
         renew_consumer, renew_producer: build another one, for when that falls silent or fails.
         risk_checker: judges every intent; None: the limits of ``settings``.
         options: more of ``ClientConfig`` (``max_messages_per_second``, ...).
+
+    Raises:
+        ConfigError: ``ALERT_WEBHOOK_URL`` is no address.
     """
 
     def __init__(
@@ -59,6 +64,8 @@ class Engine:
         self._renew_producer = None if renew_producer is None else functools.partial(renew_producer, settings)
         self._risk_checker = risk_checker
         self._options = options
+        url = settings.alert_webhook_url.get_secret_value()
+        self._webhook = Webhook(url) if url else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stop = asyncio.Event()
@@ -177,32 +184,47 @@ class Engine:
             renew_consumer=self._renew_consumer,
             renew_producer=self._renew_producer,
         )
+        if self._webhook is not None:
+            self._webhook.start()
+        pulse = Pulse(self.client, self.orchestrator.health, checker, self._webhook)
         self.metrics = Metrics(self.client)
-        self.metrics.follow(self.orchestrator.health)
-        journal = self.client.journal
+        self.metrics.follow(pulse)
+        beating = asyncio.create_task(pulse.run())
+        beating.add_done_callback(_tell_failure)
         keeper = asyncio.create_task(self._stay_connected())
         commands = await self._hear_commands()
         try:
-            await self.orchestrator.start()
-            if not self._started.done():
-                self._started.set_result(None)
-            stopping = asyncio.create_task(self._stop.wait())
-            failing = asyncio.create_task(self.orchestrator.wait_stopped())
-            forgetting = asyncio.create_task(_failed(journal))
-            await asyncio.wait({stopping, failing, forgetting, keeper}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            failing.cancel()
-            forgetting.cancel()
-            if failure := self.orchestrator.failure or journal.failure:
-                raise failure
-            if keeper.done():
-                keeper.result()
+            await self._until_stopped(keeper)
+        except Exception as error:
+            pulse.tell_stopped(str(error))
+            raise
         finally:
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            beating.cancel()
+            await asyncio.gather(keeper, beating, return_exceptions=True)
             if commands is not None:
                 await commands.stop()
             await self.orchestrator.stop()
+            if self._webhook is not None:
+                await asyncio.to_thread(self._webhook.close)
+
+    async def _until_stopped(self, keeper: asyncio.Task[None]) -> None:
+        """Run until told to stop; raise why when intake, journal or connection end it."""
+        journal = self.client.journal
+        await self.orchestrator.start()
+        if not self._started.done():
+            self._started.set_result(None)
+        stopping = asyncio.create_task(self._stop.wait())
+        failing = asyncio.create_task(self.orchestrator.wait_stopped())
+        forgetting = asyncio.create_task(_failed(journal))
+        await asyncio.wait({stopping, failing, forgetting, keeper}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        failing.cancel()
+        forgetting.cancel()
+        if failure := self.orchestrator.failure or journal.failure:
+            raise failure
+        if keeper.done():
+            keeper.result()
 
     async def _hear_commands(self) -> ControlIntake | None:
         """Listen to operators before the first intent is taken; None without a bus."""
@@ -238,6 +260,11 @@ class Engine:
                 log.critical("The engine stopped: %s", error)
             else:
                 log.critical("The engine stopped.", exc_info=True)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("Nobody looks any more, so metrics stand still and alerts are silent.", exc_info=error)
 
 
 async def _failed(journal: SqliteJournal) -> None:

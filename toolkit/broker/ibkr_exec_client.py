@@ -192,14 +192,13 @@ class IBKRExecClient(BrokerConnection):
 
     def health(self) -> dict[str, Any]:
         """How the client is, as plain values."""
-        states = () if self._ledger is None else tuple(self._ledger)
-        session, inbox = self._session, self._inbox
+        ledger, session, inbox = self._ledger, self._session, self._inbox
         return {
             "connected": self.connected,
             "ready": self.ready,
-            "orders_tracked": len(states),
-            "orders_working": sum(state.working for state in states),
-            "orders_unknown": sum(state.status is OrderStatus.UNKNOWN for state in states),
+            "orders_tracked": 0 if ledger is None else len(ledger),
+            "orders_working": 0 if ledger is None else len(ledger.working()),
+            "orders_unknown": 0 if ledger is None else len(ledger.unknown()),
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,

@@ -223,6 +223,7 @@ class Watch:
             "upstream": self.link.upstream,
             "epoch": self.epoch,
             "down_since": iso(self.link.down_since),
+            "restarting": self.restarting,
             "broken_farms": sorted(self.link.broken_farms),
             "last_round_trip": None if beat is None else iso(beat.last),
             "clock_skew_s": None if beat is None else beat.skew,

@@ -27,6 +27,7 @@ from toolkit.orders.events import (
 )
 from toolkit.orders.report import execution_report, occasion, readable, repeat_report
 from toolkit.orders.state import OrderState, execution_root
+from toolkit.orders.status import UNCLEAR_WORDS, OrderStatus
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,16 @@ class OrderLedger:
     def working(self) -> list[OrderState]:
         """Orders that may still trade, oldest first."""
         return [self._states[intent_id] for intent_id in self._working]
+
+    def unknown(self) -> list[OrderState]:
+        """Orders that may still trade and of which nobody can tell what became of them, oldest first."""
+        # Asked twice a second: the status is worked out for those alone that could be unknown.
+        doubtful = (
+            state
+            for state in map(self._states.__getitem__, self._working)
+            if state.lost or state.broker_status in UNCLEAR_WORDS
+        )
+        return [state for state in doubtful if state.status is OrderStatus.UNKNOWN]
 
     def unasked(self) -> list[OrderState]:
         """CANCEL and REPLACE intents that were accepted and whose order does not know of it, oldest first."""

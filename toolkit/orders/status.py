@@ -46,6 +46,9 @@ WORDS: Final[Mapping[str, OrderStatus]] = {
 }
 """The broker's word -> what it means for an order without fills."""
 
+UNCLEAR_WORDS: Final = frozenset(word for word, meaning in WORDS.items() if meaning is OrderStatus.UNKNOWN)
+"""Words that alone do not say what became of an order."""
+
 CANCEL_WORDS: Final = frozenset({"Cancelled", "ApiCancelled"})
 
 LIVE_WORDS: Final = frozenset({"ApiPending", "PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel"})

@@ -10,11 +10,12 @@ import pandas as pd
 
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import BY_NAME, RATE_WINDOW, Limits
+from toolkit.risk.limits import BY_NAME, Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
-from toolkit.risk.loss import losses_of
+from toolkit.risk.loss import LOSSES
 from toolkit.risk.order import Order
 from toolkit.risk.portfolio import Portfolio
+from toolkit.risk.usage import used_by_account
 
 
 class Room(NamedTuple):
@@ -87,24 +88,16 @@ PER_CONTRACT = ("max_position", "max_open_orders_per_side", "max_orders_per_day"
 
 
 def _of_account(portfolio: Portfolio, book: Book) -> Iterator[tuple[str, tuple[str, Decimal | None]]]:
-    missing, worth = "", NOTHING
+    lines, more = portfolio.lines.values(), sum(portfolio.more.values())
+    missing, worth = "", None
     try:
         worth = _total(portfolio, book)
     except (MissingPriceError, MissingRateError) as error:
         missing = str(error)
-    for name, used in (
-        ("max_gross_exposure", worth.gross),
-        ("max_net_exposure", max(worth.up, -worth.down)),
-    ):
-        yield name, (missing, None if missing else used)
-    for name, loss in losses_of(book.profit).items():
-        yield name, ("" if loss is not None else "what the account made today", loss)
-    lines, more = portfolio.lines.values(), sum(portfolio.more.values())
-    yield "max_open_orders", ("", Decimal(sum(line.buy_orders + line.sell_orders for line in lines)))
-    recent = sum(1 for _ in book.history.accepted_since(book.now() - RATE_WINDOW))
-    yield "max_orders_per_second", ("", Decimal(recent + more))
-    ratio = book.history.efficiency(book.now(), one_more=False)
-    yield "max_order_efficiency_ratio", ("", ratio)
+    open_orders = sum(line.buy_orders + line.sell_orders for line in lines)
+    for name, used in used_by_account(book, worth, open_orders, more):
+        unknown = "what the account made today" if name in LOSSES else missing
+        yield name, (unknown if used is None else "", used)
 
 
 def _total(portfolio: Portfolio, book: Book) -> Worth:

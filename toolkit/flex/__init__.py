@@ -1,0 +1,1 @@
+"""The broker's own record of a day, its Flex statement, held against the journal."""
