@@ -195,10 +195,6 @@ class Exposure:
         order = self._holdings.get(con_id, _NO_HOLDING).orders.get(name)
         return ZERO if order is None or order.state is None else order.state.filled_quantity
 
-    def position(self, con_id: int) -> Decimal | None:
-        """Signed position in one contract; None while positions are not known."""
-        return self._holdings.get(con_id, _NO_HOLDING).position if self.known else None
-
     def others(self, con_id: int) -> Worth:
         """
         Everything but one contract.
