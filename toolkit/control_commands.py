@@ -100,6 +100,27 @@ def disarm(by: str | None, reason: str) -> None:
     click.echo("DISARMED: live accounts receive nothing.")
 
 
+@click.command()
+@click.argument("intent_id")
+@_by
+@click.option("--reason", required=True, help="Why it may go.")
+def approve(intent_id: str, by: str | None, reason: str) -> None:
+    """
+    Let the order of INTENT_ID go that was denied as NEEDS_APPROVAL, once, within 15 minutes.
+
+    Whoever wanted it cannot approve it, and has to send it again: desk.release("INTENT_ID"), or the
+    same intent under a new id with the field "approval": "INTENT_ID".
+    """
+    from toolkit.orders.controls import Approved
+
+    fact = _give("approve", by, reason, intent_id=intent_id).fact
+    assert isinstance(fact, Approved)
+    order = fact.intent
+    prices = [f"{price:f}" for price in (order.stop_price, order.limit_price) if price is not None]
+    words = (order.direction, f"{order.quantity:f}", order.symbol or order.con_id, order.order_type, *prices)
+    click.echo(f"APPROVED until {fact.until:%H:%M:%S} UTC, for one order: {' '.join(map(str, words))}.")
+
+
 @click.group()
 def limits() -> None:
     """Show or change the risk limits."""
@@ -160,7 +181,7 @@ def set_limit(name: str, value: str, by: str | None, reason: str) -> None:
     click.echo(f"{name} is {_shown(changed)} from now on, in {path} too.")
 
 
-COMMANDS = (kill, resume, halt, reduce_only, arm, disarm, limits)
+COMMANDS = (kill, resume, halt, reduce_only, arm, disarm, approve, limits)
 
 
 def read_until(text: str, now: datetime) -> datetime:

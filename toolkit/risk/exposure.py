@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from toolkit.orders.approvals import Approvals
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
@@ -58,6 +59,10 @@ class Book(Prices, Protocol):
     @property
     def exposure(self) -> Exposure:
         """What is held and open."""
+
+    @property
+    def approvals(self) -> Approvals:
+        """Large orders that another person released."""
 
     def now(self) -> datetime:
         """The time, UTC."""

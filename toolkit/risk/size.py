@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
@@ -37,26 +39,21 @@ def order_notional(order: Order, context: Context) -> Decision:
     A buy with a limit costs at most its limit; every other order may trade at the dearer of its own
     prices and the side of the quote that it meets, or the contract's mark without one.
     """
-    missing = gap(order, context, "max_order_notional")
-    if missing is not None:
-        return missing
-    assert order.quantity is not None
-    line, limit = context.own, context.limits.numbers["max_order_notional"]
-    if order.sign > 0 and order.limit_price is not None:
-        price: Decimal | None = order.limit_price
-        source = "limit"
-    else:
-        touch = context.quote.ask if order.sign > 0 else context.quote.bid
-        own = max(order.limit_price or ZERO, order.stop_price or ZERO)
-        price = max(own, touch or line.mark or ZERO)
-        source = "quote" if price > own else "order"
-    if not price:
-        return _no_price(line.name)
-    try:
-        observed = order.quantity * line.money(price)
-    except MissingRateError as error:
-        return _no_rate(str(error))
-    return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
+    return _cost_at_most(order, context, "max_order_notional", "MAX_ORDER_NOTIONAL")
+
+
+def large_order_approved(order: Order, context: Context) -> Decision:
+    """The money of ``order_notional`` is at most ``approve_above``, or another person released the order."""
+    if context.approved:
+        return Decision(code="NEEDS_APPROVAL", passed=True)
+    verdict = _cost_at_most(order, context, "approve_above", "NEEDS_APPROVAL")
+    if verdict.passed or verdict.code != "NEEDS_APPROVAL":
+        return verdict
+    return replace(
+        verdict,
+        message=f"the order may cost {verdict.observed:,f} {verdict.unit}, above approve_above "
+        f"{verdict.limit:,f}; another person can release it with `toolkit approve`.",
+    )
 
 
 def margin_left(_order: Order, context: Context) -> Decision:
@@ -163,6 +160,29 @@ def no_short_sale(order: Order, context: Context) -> Decision:
         limit=held,
         unit="units",
     )
+
+
+def _cost_at_most(order: Order, context: Context, name: str, code: str) -> Decision:
+    missing = gap(order, context, name)
+    if missing is not None:
+        return missing
+    assert order.quantity is not None
+    line, limit = context.own, context.limits.numbers[name]
+    if order.sign > 0 and order.limit_price is not None:
+        price: Decimal | None = order.limit_price
+        source = "limit"
+    else:
+        touch = context.quote.ask if order.sign > 0 else context.quote.bid
+        own = max(order.limit_price or ZERO, order.stop_price or ZERO)
+        price = max(own, touch or line.mark or ZERO)
+        source = "quote" if price > own else "order"
+    if not price:
+        return _no_price(line.name)
+    try:
+        observed = order.quantity * line.money(price)
+    except MissingRateError as error:
+        return _no_rate(str(error))
+    return at_most(code, "the order may cost", observed, limit, context.currency, source)
 
 
 def _worth(context: Context) -> Worth | Decision:
