@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.app.vigil import Finding, Sight, Vigil
+from toolkit.errors import JournalError
 from toolkit.journal.lock import OwnerLock, lock_path, owner, written_pid
 
 AFTER = 20.0
@@ -83,3 +84,10 @@ def test_a_name_in_a_lock_file_that_nobody_holds_is_that_of_a_process_that_died(
     with path.open() as file:  # held, but by somebody else than it says
         fcntl.flock(file, fcntl.LOCK_EX)
         assert owner(path) is None
+
+
+def test_a_lock_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    path.mkdir()
+    with pytest.raises(JournalError, match=r"x\.lock cannot be read \(Is a directory\)"):
+        owner(path)

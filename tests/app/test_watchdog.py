@@ -104,6 +104,7 @@ def test_a_service_that_falls_silent_is_killed_and_its_orders_are_cancelled(
     variables["PROMETHEUS_PORT"] = str(port)
     with running("serve", **variables) as service, running("watchdog", *AFTER, **variables) as watchdog:
         rest(settings, gateway, "a")
+        wait_until(lambda: f"Process {service.process.pid} owns the journal and answers" in watchdog.errors)
         service.process.send_signal(signal.SIGSTOP)
         assert ended(watchdog) == 0, watchdog.errors
         assert service.process.wait(PATIENCE) == -signal.SIGKILL

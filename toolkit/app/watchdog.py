@@ -15,8 +15,7 @@ import logging
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +54,7 @@ class Watchdog:
         self._lock = lock_path(settings.journal_path)
         self._vigil = Vigil(after, after_stop=after_stop, now=time.monotonic())
         self._stop = asyncio.Event()
+        self._told = ""
         self._nothing_open = False
         """whether the journal was found without open orders since it was last owned"""
 
@@ -73,6 +73,7 @@ class Watchdog:
             loop.add_signal_handler(name, self._stop.set)
         while not self._stop.is_set():
             sight = await asyncio.to_thread(self._look)
+            self._tell(sight)
             finding, wait = self._vigil.judge(sight, time.monotonic()), LOOK
             if sight.owner is not None:
                 self._nothing_open = False
@@ -90,6 +91,17 @@ class Watchdog:
     def _look(self) -> Sight:
         pid = written_pid(self._lock)
         return Sight(owner(self._lock), pid is not None, _heard(self._settings.prometheus_port))
+
+    def _tell(self, sight: Sight) -> None:
+        """Say who is there, whenever that changes."""
+        if sight.owner is None:
+            told = "Nobody owns the journal" + ("; the last owner died." if sight.died else ".")
+        else:
+            answers = "answers" if sight.heard == sight.owner else "does not answer"
+            told = f"Process {sight.owner} owns the journal and {answers} at the health port."
+        if told != self._told:
+            log.info("%s", told)
+        self._told = told
 
     async def _act(self) -> Swept | None:
         """Cancel what is open; None when there is nothing, or somebody else has it, or nobody can yet."""
@@ -118,18 +130,14 @@ def _heard(port: int) -> int | None:
     """Id of the process whose event loop answers at its health port; None when none does."""
     if not port:
         return None
+    connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER)
     try:
-        # The port is ours and the host this machine.
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=ANSWER) as answer:
-            parts = json.load(answer)
-    except urllib.error.HTTPError as error:  # it lives, and something else is wrong
-        with error:
-            try:
-                parts = json.load(error)
-            except ValueError:
-                return None
-    except (OSError, ValueError):
+        connection.request("GET", "/readyz")
+        parts = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError):  # whatever it is, nobody has answered
         return None
+    finally:
+        connection.close()
     pid = parts.get("pid") if isinstance(parts, dict) else None
     return pid if isinstance(pid, int) else None
 

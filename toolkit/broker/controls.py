@@ -145,7 +145,8 @@ class Controls:
             assert self._session is not None  # the account matched, so a gateway has told it
             await self._session.cancel_account()
         level = logging.WARNING if isinstance(fact, CommandRefused) else logging.CRITICAL
-        said = fact.why if isinstance(fact, CommandRefused) else self.standing.told
+        told = self.standing.told if isinstance(fact, StateSet) else "done"
+        said = fact.why if isinstance(fact, CommandRefused) else told
         log.log(level, "%s by %s (%s): %s", command.action, command.by, command.reason or "no reason", said)
         return fact
 

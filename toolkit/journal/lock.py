@@ -23,11 +23,20 @@ def lock_path(journal: Path) -> Path:
 
 
 def written_pid(path: Path) -> int | None:
-    """The process id in a lock file, None when it is empty or there is none."""
+    """
+    The process id in a lock file, None when it is empty or there is none.
+
+    Raises:
+        JournalError: it cannot be read.
+    """
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be read ({error.strerror}); run as the user whose journal it is."
+        ) from error
     return int(text) if text.isdigit() else None
 
 
