@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker.controlled import Session, facts, place, trader
+from tests.broker.controlled import Session, acknowledged, facts, place, trader
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ControlError
 from toolkit.gateway import PaperGateway
@@ -42,6 +42,7 @@ def test_a_large_order_goes_once_after_another_person_approved_it_and_never_befo
 ) -> None:
     async def work(client: IBKRExecClient) -> None:
         assert await place(client, "small", quantity=250, limit_price=400) == ""
+        await acknowledged(client, "small")
         assert await place(client, "a", **LARGE) == "NEEDS_APPROVAL"
         assert await place(client, "b", approval="a", **LARGE) == "NEEDS_APPROVAL"
         assert set(gateway.ledger.orders) == {"small"}

@@ -172,8 +172,8 @@ def test_a_denial_carries_what_was_measured_its_limit_unit_and_price_source() ->
 def test_a_denial_for_want_of_an_approval_says_how_to_get_one() -> None:
     (denial,) = [d for d in verdicts(OUTSIDE["a cent too large for one person"]) if not d.passed]
     assert denial.message == (
-        "the order may cost 50,001.00 USD, above approve_above 50,000.99; another person can release it "
-        "with `toolkit approve`."
+        "another person has to release it with `toolkit approve`: it may cost 50,001.00 USD, "
+        "above approve_above 50,000.99."
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
@@ -39,21 +37,15 @@ def order_notional(order: Order, context: Context) -> Decision:
     A buy with a limit costs at most its limit; every other order may trade at the dearer of its own
     prices and the side of the quote that it meets, or the contract's mark without one.
     """
-    return _cost_at_most(order, context, "max_order_notional", "MAX_ORDER_NOTIONAL")
+    return _cost_at_most(order, context, "max_order_notional", "MAX_ORDER_NOTIONAL", "the order may cost")
 
 
 def large_order_approved(order: Order, context: Context) -> Decision:
     """The money of ``order_notional`` is at most ``approve_above``, or another person released the order."""
     if context.approved:
         return Decision(code="NEEDS_APPROVAL", passed=True)
-    verdict = _cost_at_most(order, context, "approve_above", "NEEDS_APPROVAL")
-    if verdict.passed or verdict.code != "NEEDS_APPROVAL":
-        return verdict
-    return replace(
-        verdict,
-        message=f"the order may cost {verdict.observed:,f} {verdict.unit}, above approve_above "
-        f"{verdict.limit:,f}; another person can release it with `toolkit approve`.",
-    )
+    what = "another person has to release it with `toolkit approve`: it may cost"
+    return _cost_at_most(order, context, "approve_above", "NEEDS_APPROVAL", what)
 
 
 def margin_left(_order: Order, context: Context) -> Decision:
@@ -162,7 +154,8 @@ def no_short_sale(order: Order, context: Context) -> Decision:
     )
 
 
-def _cost_at_most(order: Order, context: Context, name: str, code: str) -> Decision:
+def _cost_at_most(order: Order, context: Context, name: str, code: str, what: str) -> Decision:
+    """What an order may cost, held against a limit of this name; ``what`` begins the sentence."""
     missing = gap(order, context, name)
     if missing is not None:
         return missing
@@ -182,7 +175,16 @@ def _cost_at_most(order: Order, context: Context, name: str, code: str) -> Decis
         observed = order.quantity * line.money(price)
     except MissingRateError as error:
         return _no_rate(str(error))
-    return at_most(code, "the order may cost", observed, limit, context.currency, source)
+    passed = observed <= limit
+    return Decision(
+        code=code,
+        passed=passed,
+        message="" if passed else f"{what} {observed:,f} {context.currency}, above {name} {limit:,f}.",
+        observed=observed,
+        limit=limit,
+        unit=context.currency,
+        price_source=source,
+    )
 
 
 def _worth(context: Context) -> Worth | Decision:
