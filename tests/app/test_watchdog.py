@@ -79,6 +79,7 @@ def test_orders_of_a_service_that_died_are_cancelled_unless_a_standby_has_taken_
     assert standing.swept.leftovers == {}
 
 
+@pytest.mark.faults_all
 def test_orders_of_a_service_that_stopped_as_it_was_told_stay_unless_asked(
     variables: dict[str, str], settings: Settings, gateway: PaperGateway
 ) -> None:
@@ -128,6 +129,24 @@ def test_it_goes_on_trying_while_the_gateway_is_away(
         with PaperGateway(port=gateway.port, quotes=None, state=state) as again:
             assert ended(watchdog) == 0, watchdog.errors
             assert len(again.ledger.cancels) == 1
+        assert "KILLED. 1 of 1 working orders ended" in watchdog.output
+
+
+@pytest.mark.faults_all
+def test_h24_it_goes_on_trying_while_the_client_id_of_the_dead_is_still_taken(
+    variables: dict[str, str], settings: Settings, gateway: PaperGateway, tmp_path: Path
+) -> None:
+    """As over a line that broke with the machine: the gateway has not noticed yet."""
+    with running("serve", **variables) as service:
+        rest(settings, gateway, "a")
+        end(service)
+    with (
+        running("serve", **variables, TOOLKIT_HOME=str(tmp_path / "another")) as another,
+        running("watchdog", *AFTER, **variables) as watchdog,
+    ):
+        wait_until(lambda: "is already in use" in watchdog.errors, PATIENCE)
+        assert another.end() == 0
+        assert ended(watchdog) == 0, watchdog.errors
         assert "KILLED. 1 of 1 working orders ended" in watchdog.output
 
 

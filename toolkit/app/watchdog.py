@@ -22,7 +22,7 @@ from typing import Final
 from toolkit.app.operator import told
 from toolkit.app.vigil import Finding, Sight, Vigil
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
-from toolkit.errors import ClientIdTakenError, JournalLockedError, NotConnectedError
+from toolkit.errors import JournalLockedError, NotConnectedError
 from toolkit.journal.lock import lock_path, owner, written_pid
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.controls import Swept
@@ -89,8 +89,11 @@ class Watchdog:
         return None
 
     def _look(self) -> Sight:
-        pid = written_pid(self._lock)
-        return Sight(owner(self._lock), pid is not None, _heard(self._settings.prometheus_port))
+        pid = owner(self._lock)
+        # In this order: whoever lets go as told has emptied the file before the lock is seen to be free,
+        # and whoever has just taken it is seen by the second look.
+        died = pid is None and written_pid(self._lock) is not None and owner(self._lock) is None
+        return Sight(pid, died, _heard(self._settings.prometheus_port))
 
     def _tell(self, sight: Sight) -> None:
         """Say who is there, whenever that changes."""
@@ -116,10 +119,10 @@ class Watchdog:
         try:
             await client.open()
             return await client.kill(why, "watchdog")
-        except (JournalLockedError, ClientIdTakenError) as error:
+        except JournalLockedError as error:
             log.warning("Somebody else has taken over: %s", error)
             self._vigil.owned(time.monotonic())
-        except NotConnectedError as error:
+        except NotConnectedError as error:  # also while the gateway still holds the client id of the dead
             log.critical("They cannot be cancelled yet: %s", error)
         finally:
             await client.disconnect_async()
