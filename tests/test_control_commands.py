@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.commands import Service, running
-from tests.test_cli import intents_csv, only_line
+from tests.test_cli import intents_csv, only_line, write
 from tests.waiting import wait_until
 from toolkit.app import operator
 from toolkit.cli import main
@@ -91,6 +91,38 @@ def test_a_kill_beside_a_running_service_cancels_and_a_resume_ends_it(
     assert standing(home).state is ControlState.ACTIVE
     assert not (home / "KILL").exists()
     assert len(gateway.ledger.requests) == 1
+
+
+def test_an_approval_beside_a_running_service_lets_the_order_go_once(
+    variables: dict[str, str], gateway: PaperGateway, home: Path, tmp_path: Path
+) -> None:
+    head = "intent_id,symbol,direction,quantity,order_type,limit_price,submitted_by,approval"
+
+    def submit(intent_id: str, approval: str = "") -> str:
+        row = f"{intent_id},SPY,BUY,10,LIMIT,400,bob,{approval}"
+        file = write(tmp_path / f"{intent_id}.csv", head, row)
+        assert invoke("submit", file).exit_code == 0
+
+        def decided() -> bool:
+            with JournalReader(home / "journal.db") as journal:
+                state = journal.states().get(intent_id)
+            return state is not None and not state.undecided
+
+        wait_until(decided)
+        with JournalReader(home / "journal.db") as journal:
+            return journal.states()[intent_id].reason_code
+
+    with running("serve", APPROVE_ABOVE="1000", **variables):
+        assert submit("a") == "NEEDS_APPROVAL"
+        refused = invoke("approve", "a", "--by", "bob", "--reason", "fine")
+        assert refused.exit_code == 1
+        assert "bob wanted intent a" in only_line(refused.stderr)
+        done = invoke("approve", "a", "--by", "ann", "--reason", "fine")
+        assert done.exit_code == 0, done.output
+        assert done.stdout.endswith("UTC, for one order: BUY 10 SPY LIMIT 400.\n")
+        assert submit("b", "a") == ""
+        assert submit("c", "a") == "NEEDS_APPROVAL"
+    assert list(gateway.ledger.orders) == ["b"]
 
 
 def test_sigusr1_is_a_kill_switch(

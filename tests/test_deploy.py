@@ -41,16 +41,34 @@ def test_the_environment_file_holds_settings_that_there_are_and_that_are_right(
     assert (settings.log_format, settings.prometheus_port) == ("json", 8002)
 
 
-def test_the_unit_starts_a_command_that_there_is_and_does_not_retry_a_wrong_setting() -> None:
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string((DEPLOY / "toolkit.service").read_text())
-    service = unit["Service"]
-    program, command = service["ExecStart"].split()
+def unit(name: str) -> configparser.SectionProxy:
+    """The part of a systemd unit that says what runs."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((DEPLOY / name).read_text())
+    return parser["Service"]
+
+
+@pytest.mark.parametrize("name", ["toolkit.service", "toolkit-watchdog.service"])
+def test_a_unit_starts_a_command_that_there_is_and_does_not_retry_a_wrong_setting(name: str) -> None:
+    program, command, *options = unit(name)["ExecStart"].split()
     assert Path(program).name == "toolkit"
-    assert command in main.commands
-    assert (service["KillSignal"], service["RestartPreventExitStatus"]) == ("SIGTERM", "2")
-    assert int(service["TimeoutStopSec"]) >= 60
+    known = {option for each in main.commands[command].params for option in each.opts}
+    assert {option for option in options if option.startswith("--")} <= known
+    assert unit(name)["RestartPreventExitStatus"] == "2"
+
+
+def test_the_service_has_time_to_drain() -> None:
+    assert unit("toolkit.service")["KillSignal"] == "SIGTERM"
+    assert int(unit("toolkit.service")["TimeoutStopSec"]) >= 60
+
+
+def test_the_watchdog_waits_until_the_service_may_be_back_and_shares_its_settings() -> None:
+    service, watchdog = unit("toolkit.service"), unit("toolkit-watchdog.service")
+    assert float(watchdog["ExecStart"].split()[-1]) > 2 * int(service["RestartSec"])
+    for name in ("User", "EnvironmentFile", "StateDirectory"):
+        assert watchdog[name] == service[name]
+    assert watchdog["Restart"] == "always"
 
 
 def test_every_service_of_the_compose_file_is_given_settings_and_commands_that_there_are(

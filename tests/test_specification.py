@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.risk.desk import Desk
 from tests.waiting import until
 from toolkit.app.engine import Metrics
 from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
@@ -189,6 +190,21 @@ def test_the_risk_section_runs_as_it_is_written_and_can_be_extended() -> None:
     assert custom.validate(order)
     assert not custom.validate({**order, "symbol": "GME"})
     assert not custom.validate({**order, "quantity": 151})
+
+
+def test_the_documents_own_check_of_exposure_adds_shares_to_dollars_and_ours_before_it_does_not() -> None:
+    """150 shares of SPY at 500 are 75,000 dollars; its last comparison takes them for 150."""
+    (_, extend) = blocks("Risk Validation")
+    names: dict[str, Any] = {}
+    exec("from toolkit.app.order_orchestrator import SimpleRiskChecker", names)
+    exec(extend, names)
+    order = {"symbol": "SPY", "direction": "BUY", "quantity": 150, "order_type": "MARKET"}
+    custom = names["CustomRiskChecker"]({"max_gross_exposure": 1000})
+    custom.bind(Desk())
+    assert custom.current_exposure + order["quantity"] <= custom.max_gross_exposure
+    assert not custom.validate(order)
+    assert [decision.code for decision in custom.violations(order)] == ["MAX_GROSS_EXPOSURE"]
+    assert custom.validate({**order, "quantity": 2})
 
 
 def test_reports_have_every_field_of_the_documents_examples(

@@ -100,6 +100,53 @@ def disarm(by: str | None, reason: str) -> None:
     click.echo("DISARMED: live accounts receive nothing.")
 
 
+@click.command()
+@click.argument("intent_id")
+@_by
+@click.option("--reason", required=True, help="Why it may go.")
+def approve(intent_id: str, by: str | None, reason: str) -> None:
+    """
+    Let the order of INTENT_ID go that was denied as NEEDS_APPROVAL, once, within 15 minutes.
+
+    Whoever wanted it cannot approve it, and has to send it again: desk.release("INTENT_ID"), or the
+    same intent under a new id with the field "approval": "INTENT_ID".
+    """
+    from toolkit.orders.controls import Approved
+
+    fact = _give("approve", by, reason, intent_id=intent_id).fact
+    assert isinstance(fact, Approved)
+    order = fact.intent
+    prices = [f"{price:f}" for price in (order.stop_price, order.limit_price) if price is not None]
+    words = (order.direction, f"{order.quantity:f}", order.symbol or order.con_id, order.order_type, *prices)
+    click.echo(f"APPROVED until {fact.until:%H:%M:%S} UTC, for one order: {' '.join(map(str, words))}.")
+
+
+@click.command()
+@click.option("--after", type=click.FloatRange(min=2), default=20.0, show_default=True, help="Seconds.")
+@click.option("--after-stop", is_flag=True, help="Also when it stopped as it was told.")
+def watchdog(after: float, after_stop: bool) -> None:
+    """
+    Cancel our orders when the process that looks after them has died.
+
+    Runs beside a service or notebook of the same TOOLKIT_HOME. When that is gone, and neither it nor a
+    standby is back after so many seconds, this presses the kill switch in its place and ends. A service
+    that answered on PROMETHEUS_PORT and then falls silent for as long is killed first. Ends with code 1
+    when orders were left over.
+    """
+    import asyncio
+
+    from toolkit.app import logs
+    from toolkit.app.operator import Outcome
+    from toolkit.app.watchdog import Watchdog
+
+    settings = _settings()
+    logs.configure(settings.log_level, settings.log_format, mask=settings.log_mask_accounts)
+    click.echo(f"watching {settings.journal_path}")
+    swept = asyncio.run(Watchdog(settings, after, after_stop=after_stop).run())
+    if swept is not None and _tell_swept(Outcome(swept, swept)):
+        sys.exit(LEFT_OVER)
+
+
 @click.group()
 def limits() -> None:
     """Show or change the risk limits."""
@@ -160,7 +207,7 @@ def set_limit(name: str, value: str, by: str | None, reason: str) -> None:
     click.echo(f"{name} is {_shown(changed)} from now on, in {path} too.")
 
 
-COMMANDS = (kill, resume, halt, reduce_only, arm, disarm, limits)
+COMMANDS = (kill, resume, halt, reduce_only, arm, disarm, approve, watchdog, limits)
 
 
 def read_until(text: str, now: datetime) -> datetime:

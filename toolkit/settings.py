@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     max_order_quantity: Amount = Decimal(1000)
     max_gross_exposure: Amount = Decimal(1_000_000)
     max_order_notional: Amount | None = None
+    approve_above: Amount | None = None
     max_net_exposure: Amount | None = None
     max_daily_loss: Amount | None = None
     max_drawdown: Amount | None = None
@@ -209,6 +210,7 @@ _LIMITS = (
     "max_order_quantity",
     "max_gross_exposure",
     "max_order_notional",
+    "approve_above",
     "max_net_exposure",
     "max_daily_loss",
     "max_drawdown",
@@ -245,6 +247,7 @@ _PREFIXES = (
     "KAFKA_BOOTSTRAP",
     "MAX_ORDER",
     "MAX_GROSS_",
+    "APPROVE_",
     "MAX_NET_",
     "MAX_DAILY_",
     "MAX_DRAWDOWN",

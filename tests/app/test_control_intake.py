@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,34 @@ def test_a_kill_on_the_topic_ends_our_orders_and_a_resume_lets_new_ones_go(
     wait_for_facts(desk.settings, 2)
     desk.send(builders.raw_intent(intent_id="c", limit_price=400))
     wait_until(lambda: "c" in gateway.ledger.orders)
+
+
+def test_an_approval_on_the_topic_lets_a_denied_order_go_once(
+    settings: Settings, gateway: PaperGateway
+) -> None:
+    with_limit = settings.model_copy(update={"approve_above": Decimal(1000)})
+    engine = Engine(with_limit, bus=choose.consumer_and_producer)
+    engine.start()
+    desk = Desk(engine, with_limit)
+    large = {"limit_price": 400, "submitted_by": "bob"}
+
+    def code(intent_id: str) -> str:
+        found = engine.client.get_order_state
+        wait_until(lambda: (state := found(intent_id)) is not None and not state.undecided)
+        return found(intent_id).reason_code  # type: ignore[union-attr]
+
+    desk.send(builders.raw_intent(intent_id="a", **large))
+    assert code("a") == "NEEDS_APPROVAL"
+    send(with_limit, command("approve", intent_id="a", by="bob"), command("approve", intent_id="a"))
+    wait_until(lambda: engine.client.controls.standing.approvals)
+    (refused,) = facts(with_limit)
+    assert isinstance(refused, CommandRefused)
+    assert gateway.ledger.requests == []
+    for intent_id in ("b", "c"):
+        desk.send(builders.raw_intent(intent_id=intent_id, approval="a", **large))
+    assert sorted([code("b"), code("c")]) == ["", "NEEDS_APPROVAL"]
+    engine.stop()
+    assert len(gateway.ledger.requests) == 1
 
 
 def test_a_stale_kill_is_honoured_and_a_stale_resume_is_not(desk: Desk) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.broker.controlled import place, trader
+from tests.broker.controlled import acknowledged, place, trader
+from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
+from toolkit.errors import GatewayError
 from toolkit.gateway import PaperGateway
 
 
@@ -73,6 +77,67 @@ def test_a_token_for_another_account_or_port_arms_nothing(
 
     trader(live, loop_run)(work, **LIVE)
     assert live.ledger.requests == []
+
+
+@contextmanager
+def gateway_on(port: int, account: str) -> Iterator[PaperGateway]:
+    """A gateway on one of the ports that have a meaning, as soon as no other test has it."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            started = PaperGateway.start_in_thread(port=port, account=account, quotes=None)
+            break
+        except GatewayError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+    with started:
+        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("port", "account", "said"),
+    [
+        (7497, "U1234567", "a live account's name on a paper port"),
+        (7496, "DU123456", "a paper account's name on a live port"),
+    ],
+)
+def test_a_port_and_an_account_that_contradict_each_other_receive_nothing_armed_or_not(
+    home: Path, loop_run: Any, port: int, account: str, said: str
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        assert await place(client, "before") == "NOT_ARMED"
+        await client.controls.order("arm", "ann", "go", **arming(gateway, account=account))
+        assert await place(client, "armed") == "NOT_ARMED"
+        assert said in client.get_order_state("armed").reason  # type: ignore[union-attr]
+
+    with gateway_on(port, account) as gateway:
+        trader(gateway, loop_run)(work, account=account, read_only=False)
+    assert gateway.ledger.requests == []
+
+
+def test_after_expiry_a_resting_order_can_be_cancelled_and_not_changed(
+    live: PaperGateway, home: Path, loop_run: Any
+) -> None:
+    now = [datetime.now(UTC)]
+
+    async def work() -> None:
+        client = IBKRExecClient({"port": live.port, **LIVE}, clock=lambda: now[0])
+        assert await client.connect_async()
+        await client.controls.order("arm", "ann", "go", **arming(live, until=now[0] + timedelta(hours=1)))
+        assert await place(client, "a") == ""
+        await acknowledged(client, "a")
+        order_id = client.get_order_state("a").order_id  # type: ignore[union-attr]
+        now[0] += timedelta(hours=1)
+        assert not await client.replace_order(order_id, quantity=50)
+        assert await client.cancel_order(order_id)
+        await until(lambda: client.get_order_state("a").final)  # type: ignore[union-attr]
+        await client.disconnect_async()
+
+    loop_run(work())
+    assert len(live.ledger.requests) == 1
+    assert len(live.ledger.cancels) == 1
 
 
 def test_an_order_for_an_account_that_is_not_armed_is_refused(

@@ -65,6 +65,27 @@ def test_reduce_only_lets_a_position_be_closed_and_not_turned(trade: Session, ga
     assert set(gateway.ledger.orders) == {"a", "close"}
 
 
+def test_h25_reduce_only_leaves_room_for_what_another_program_has_open(
+    trade: Session, gateway: PaperGateway, tmp_path: Path
+) -> None:
+    async def work(client: IBKRExecClient) -> None:
+        await place(client, "a", quantity=100, limit_price=460)
+        await until(lambda: sum(p.quantity for p in client.market.held()) == 100)
+        other = IBKRExecClient({"port": gateway.port, "client_id": 9, "home": tmp_path / "other"})
+        assert await other.connect_async()
+        assert await place(other, "theirs", quantity=60, direction="SELL", limit_price=500) == ""
+        await acknowledged(other, "theirs")
+        client.reconcile_soon("another program may have orders")
+        await until(lambda: len(client.market.foreign_orders) == 1)
+        await client.controls.order("reduce-only", "ann", "news")
+        assert await place(client, "turn", quantity=41, direction="SELL", limit_price=500) == "REDUCE_ONLY"
+        assert await place(client, "close", quantity=40, direction="SELL", limit_price=500) == ""
+        await other.disconnect_async()
+
+    trade(work)
+    assert set(gateway.ledger.orders) == {"a", "theirs", "close"}
+
+
 @pytest.mark.parametrize(("quantity", "code"), [(100, ""), (101, "REDUCE_ONLY")])
 def test_a_change_is_judged_as_the_order_that_it_would_make(trade: Session, quantity: int, code: str) -> None:
     async def work(client: IBKRExecClient) -> None:

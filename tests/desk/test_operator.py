@@ -51,6 +51,23 @@ def test_a_resume_from_a_desk_needs_a_reason(desk: Desk) -> None:
         desk.resume(" ")
 
 
+def test_a_large_order_is_released_by_two_people(market: PaperGateway, home: Path) -> None:
+    with toolkit.connect(port=market.port, home=home, approve_above=1000) as desk:
+        with pytest.warns(UserWarning, match="above approve_above"):
+            wanted = desk.buy("SPY", 10, limit=500)
+        with pytest.raises(ControlError, match="another person has to approve it"):
+            desk.approve(wanted, "it is fine")
+        with pytest.raises(ControlError, match="was not released"):
+            desk.release(wanted)
+        assert market.ledger.requests == []
+        desk.approve(wanted, "it is fine", by="a colleague")
+        sent = desk.release(wanted)
+        assert desk.order(sent).order_id is not None
+        with pytest.raises(ControlError, match="was not released"):
+            desk.release(wanted)
+        wait_until(lambda: list(market.ledger.orders) == [sent])
+
+
 def test_a_desk_that_connects_again_is_still_killed(market: PaperGateway, home: Path) -> None:
     with toolkit.connect(port=market.port, home=home) as desk:
         desk.kill("fire")

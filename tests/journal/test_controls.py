@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import builders
 from tests.journal.histories import NOON, notices, order_history, with_reports
 from toolkit.errors import JournalError
 from toolkit.journal import schema
@@ -19,6 +20,7 @@ from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.controls import (
     AccountCancelled,
     AnyFact,
+    Approved,
     Armed,
     CommandRefused,
     ControlState,
@@ -45,6 +47,9 @@ EVERY_FACT: tuple[AnyFact, ...] = (
         max_notional=Decimal("1000.50"),
     ),
     Disarmed(at=NOON, by="ann"),
+    Approved(
+        at=NOON, by="ann", intent=builders.intent(limit_price=450.25), until=NOON + timedelta(minutes=15)
+    ),
     AccountCancelled(at=NOON, by="ann", account="U1"),
     LimitsSet(at=NOON, by="ann", limits_hash="0f", limits={"max_position": "5", "blocked_symbols": ["GME"]}),
     CommandRefused(at=NOON, by="ann", action="resume", why="It is old."),

@@ -206,11 +206,18 @@ def test_a_command_of_the_topic_is_read_field_by_field() -> None:
         {"reason": 1},
         {"account": 1},
         {"until": "16:00"},
+        {"intent_id": "a-1"},
+        {"action": "approve", "intent_id": 7},
     ],
 )
 def test_what_is_no_command_is_one_sentence(changes: dict[str, Any]) -> None:
     with pytest.raises(ControlError, match=r"\.$"):
         read_command({**GIVEN, **changes}, now=at(10), id="x")
+
+
+def test_an_approval_of_the_topic_names_the_denied_order() -> None:
+    read = read_command({**GIVEN, "action": "approve", "intent_id": "a-1"}, now=at(10), id="x")
+    assert (read.action, read.intent_id) == ("approve", "a-1")
 
 
 @pytest.mark.parametrize("rest", [{}, {"by": None, "at": "now!", "reason": 3}, {"why": "fire"}])

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from tests import builders
 from tests.risk.desk import ES, SPY, Desk, done, quote, working
+from toolkit.orders.approvals import LASTS, Approvals
 from toolkit.orders.contract import Quote
+from toolkit.orders.controls import Approved
+from toolkit.orders.intent import parse
 
 FAIR = {"SPY": quote("499.99", "500.01")}
 """SPY around 500.00, its last tick at the second in which orders are judged."""
@@ -43,11 +46,20 @@ def quoted(*sides: Any, **more: Any) -> Desk:
     return Desk(quotes={"SPY": quote(*sides, **more)})
 
 
+def released(**changes: Any) -> Approvals:
+    """Ann has approved the denied order ``big``, which is still in time."""
+    found, now = Approvals(), builders.at(5)
+    intent = parse(market(intent_id="big", **changes), now=now, account="DU1")
+    found.granted = {"big": Approved(at=now, by="ann", intent=intent, until=now + LASTS)}
+    return found
+
+
 def many(count: int, **changes: Any) -> list[Any]:
     return [working(f"o{n}", quantity=1, limit_price=400, **changes) for n in range(count)]
 
 
 NOTIONAL = {"max_order_notional": 50_001}
+APPROVE = {"approve_above": 50_001}
 NET = {"max_net_exposure": 50_000}
 POSITION = {"max_position": 100}
 COLLAR = {"price_collar_bps": 100}
@@ -69,6 +81,10 @@ INSIDE = {
         {"max_order_notional": 45_000}, limit(450), Desk(quotes=FAIR)
     ),
     "a limit needs no quote": Case({"max_order_notional": 45_000}, limit(450), Desk(marks={})),
+    "an order at the size that one person may send": Case(APPROVE, market(), Desk(quotes=FAIR)),
+    "a larger one that another person released": Case(
+        APPROVE, market(quantity=101, approval="big"), Desk(quotes=FAIR, approvals=released(quantity=101))
+    ),
     "net exposure at the band": Case(NET, market(), Desk()),
     "another currency at its rate": Case(
         {"max_order_notional": 11_000},
@@ -190,6 +206,15 @@ OUTSIDE = {
     ),
     "a sell limit below the market sells at the market": Case(
         {"max_order_notional": 40_000}, limit(1, **SELL), Desk(quotes=FAIR), ("MAX_ORDER_NOTIONAL",)
+    ),
+    "a cent too large for one person": Case(
+        {"approve_above": "50000.99"}, market(), Desk(quotes=FAIR), ("NEEDS_APPROVAL",)
+    ),
+    "a large order with somebody else's approval": Case(
+        APPROVE,
+        market(quantity=102, approval="big"),
+        Desk(quotes=FAIR, approvals=released(quantity=101)),
+        ("NEEDS_APPROVAL",),
     ),
     "a stop is measured at its trigger": Case(
         {"max_order_notional": 59_999}, stop(600), Desk(quotes=FAIR), ("MAX_ORDER_NOTIONAL",)

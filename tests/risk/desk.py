@@ -10,6 +10,7 @@ from typing import Any
 
 from tests import builders
 from toolkit.orders.apply import apply
+from toolkit.orders.approvals import Approvals
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Accepted, AnyEvent, Sent
 from toolkit.orders.ledger import fold
@@ -43,6 +44,7 @@ class Desk:
     account: str = "DU1"
     rates: dict[str, str] = field(default_factory=dict)
     margins: dict[str, Margin] = field(default_factory=dict)
+    approvals: Approvals = field(default_factory=Approvals)
     facts: list[AnyEvent] = field(default_factory=list)
     """what the journal holds from earlier"""
     described: dict[str, Instrument] = field(default_factory=dict)

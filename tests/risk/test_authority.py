@@ -8,21 +8,32 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests import builders
-from tests.builders import at
-from tests.risk.desk import SAP, SPY, working
+from tests.builders import at, state_of
+from tests.risk.desk import SAP, SPY, Desk, ordered, working
 from toolkit.orders.controls import Armed
-from toolkit.orders.events import Accepted
+from toolkit.orders.events import Accepted, AnyEvent, Decision, Mismatched
 from toolkit.orders.state import OrderState
 from toolkit.risk.authority import not_armed, notional, only_reduces, within_arming
+from toolkit.risk.holding import OpenOrder
 
 SELL = {"direction": "SELL"}
 
 
-def reduces(held: int | None, *open_orders: OrderState, **changes: Any) -> bool:
-    position = None if held is None else Decimal(held)
-    return only_reduces(builders.intent(**changes), position, open_orders).passed
+def reduces(held: int | None, *open_orders: OrderState, foreign: int = 0, **changes: Any) -> bool:
+    """Whether an order passes beside open ones of ours, and a sell of somebody else."""
+    order = state_of(builders.received(**{"intent_id": "new", **changes}))
+    return verdict(order, held, *open_orders, foreign=foreign).passed
+
+
+def verdict(order: OrderState, held: int | None, *open_orders: OrderState, foreign: int = 0) -> Decision:
+    desk = Desk(held=None if held is None else {"SPY": held}, open_orders=list(open_orders))
+    exposure = desk.exposure
+    exposure.open("foreign 1", SPY.con_id, OpenOrder(-1, Decimal(foreign), None))
+    line = exposure.line(SPY.con_id, without=order.intent_id) if exposure.known else None
+    return only_reduces(order, line)
 
 
 # --- reduce only -------------------------------------------------------------------------------------
@@ -47,8 +58,22 @@ def test_only_an_order_that_closes_at_most_the_position_reduces(
     assert reduces(held, **changes) is passed
 
 
-def test_what_is_open_on_the_same_side_uses_the_position_up() -> None:
-    other = working("other", quantity=60, **SELL)
+def on_the_market(*events: AnyEvent) -> OrderState:
+    """A sell of 60 SPY that was sent, after more facts."""
+    return state_of(*ordered("other", quantity=60, **SELL), *events)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(working("other", quantity=60, **SELL), id="accepted and not sent yet"),
+        pytest.param(on_the_market(), id="in flight"),
+        pytest.param(on_the_market(builders.status("Submitted", intent_id="other")), id="working"),
+        pytest.param(on_the_market(builders.cancel_requested(intent_id="other")), id="pending cancel"),
+        pytest.param(on_the_market(builders.lost(intent_id="other")), id="unknown"),
+    ],
+)
+def test_what_is_open_on_the_same_side_uses_the_position_up(other: OrderState) -> None:
     assert reduces(100, other, quantity=40, **SELL)
     assert not reduces(100, other, quantity=41, **SELL)
 
@@ -57,20 +82,51 @@ def test_what_is_open_on_the_other_side_makes_no_room() -> None:
     assert not reduces(100, working("other", quantity=50), quantity=101, **SELL)
 
 
+def test_h25_what_others_have_open_uses_the_position_up() -> None:
+    assert reduces(100, foreign=60, quantity=40, **SELL)
+    assert not reduces(100, foreign=60, quantity=41, **SELL)
+
+
+@pytest.mark.parametrize(("quantity", "room"), [(80, 20), (30, 40)])
+def test_an_order_that_is_being_changed_counts_at_the_larger_of_both_quantities(
+    quantity: int, room: int
+) -> None:
+    """Hazards H14 and H15: a change that is not answered may be in force, or never be."""
+    change = replace(builders.replace_requested(quantity), intent_id="other")
+    assert reduces(100, on_the_market(change), quantity=room, **SELL)
+    assert not reduces(100, on_the_market(change), quantity=room + 1, **SELL)
+
+
+def test_h42_an_order_that_the_broker_holds_for_more_counts_for_that() -> None:
+    held_for_more = Mismatched(intent_id="other", at=at(1), text="quantity", quantity=Decimal(90))
+    assert reduces(100, on_the_market(held_for_more), quantity=10, **SELL)
+    assert not reduces(100, on_the_market(held_for_more), quantity=11, **SELL)
+
+
 def test_an_order_that_is_open_already_is_not_counted_twice() -> None:
-    itself = working(builders.INTENT_ID, quantity=100, **SELL)
-    assert reduces(100, itself, quantity=100, **SELL)
+    assert reduces(100, working("new", quantity=100, **SELL), quantity=100, **SELL)
 
 
 def test_what_is_filled_of_an_open_order_counts_in_the_position_alone() -> None:
-    other = builders.order(builders.executed(40, side="SLD"), quantity=60, **SELL)
-    assert reduces(60, other, intent_id="new", quantity=40, **SELL)
-    assert not reduces(60, other, intent_id="new", quantity=41, **SELL)
+    other = on_the_market(builders.executed(40, side="SLD", intent_id="other"))
+    assert reduces(60, other, quantity=40, **SELL)
+    assert not reduces(60, other, quantity=41, **SELL)
+
+
+@pytest.mark.parametrize(("quantity", "passed"), [(100, True), (101, False)])
+def test_of_a_replacement_only_what_is_not_filled_yet_can_still_open_a_position(
+    quantity: int, passed: bool
+) -> None:
+    """40 of 60 were sold out of 100: the changed order may sell the 60 that are left, and no more."""
+    target = on_the_market(builders.executed(40, side="SLD", intent_id="other"))
+    assert target.intent is not None
+    changed = replace(target, intent=replace(target.intent, quantity=Decimal(quantity)))
+    assert verdict(changed, 60, target).passed is passed
 
 
 def test_unknown_positions_are_not_flat_ones() -> None:
-    verdict = only_reduces(builders.intent(**SELL), None, [])
-    assert (verdict.passed, verdict.code) == (False, "NO_POSITIONS")
+    answer = verdict(state_of(builders.received(**SELL)), None)
+    assert (answer.passed, answer.code) == (False, "NO_POSITIONS")
 
 
 @given(
@@ -125,7 +181,7 @@ def accepted(bid: str | None = "449", ask: str | None = "451", **changes: Any) -
         ask=None if ask is None else Decimal(ask),
         multiplier=changes.pop("multiplier", Decimal(1)),
     )
-    return builders.state_of(builders.received(**changes), fact)
+    return state_of(builders.received(**changes), fact)
 
 
 MARKET = {"order_type": "MARKET", "limit_price": None}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.risk import day_cases
-from tests.risk.cases import FAIR
+from tests.risk.cases import FAIR, released
 from tests.risk.desk import Desk, ordered, quote, working
 from toolkit.risk import frame as frame_module
 from toolkit.risk import settle as settle_module
@@ -60,6 +60,14 @@ def test_the_frame_itself_and_the_book_stay_as_they_are() -> None:
     assert (
         checker.violations({"symbol": "SPY", "direction": "BUY", "quantity": 1, "order_type": "MARKET"}) == []
     )
+
+
+def test_an_approval_counts_for_one_row_of_a_frame_and_stays_as_it_was() -> None:
+    book = desk(approvals=released(quantity=101))
+    frame = frame_of({"quantity": 101}, *[{"quantity": 101, "approval": "big"}] * 2, {"quantity": 50})
+    checked = check(frame, SimpleRiskChecker({"approve_above": 50_000}), book)
+    assert checked.reason_codes.tolist() == ["NEEDS_APPROVAL", "", "NEEDS_APPROVAL", ""]
+    assert book.approvals.used == {}
 
 
 def test_an_empty_frame_has_the_columns_all_the_same() -> None:
@@ -122,6 +130,7 @@ LIMITS = st.fixed_dictionaries(
         "max_order_quantity": st.sampled_from([50, 100, 150]),
         "max_gross_exposure": st.sampled_from([1, 49_999, 50_000, 200_000, 10**7]),
         "max_order_notional": st.sampled_from(["49999.99", 50_000, 50_001, 10**6]),
+        "approve_above": st.sampled_from(["24999.99", 50_000, 50_001]),
         "max_net_exposure": st.sampled_from([0, 50_000, 100_001, 10**7]),
         "max_daily_loss": st.sampled_from([5000, 6000]),
         "max_position": st.sampled_from([0, 100, 150, 1000]),

@@ -20,6 +20,7 @@ from toolkit.settings import Settings
 
 FROM_ENVIRONMENT = {
     "MAX_ORDER_NOTIONAL": "25000",
+    "APPROVE_ABOVE": "20000",
     "MAX_NET_EXPOSURE": "500000",
     "MAX_POSITION": "300",
     "PRICE_COLLAR_BPS": "50",

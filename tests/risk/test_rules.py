@@ -11,6 +11,7 @@ import pytest
 from tests.risk import cases, day_cases, edge_cases
 from tests.risk.cases import (
     AGE,
+    APPROVE,
     COLLAR,
     FAIR,
     FLAT_UNKNOWN,
@@ -69,6 +70,7 @@ def test_every_denial_says_why_in_a_sentence(name: str) -> None:
 
 NEEDS_CONTRACT = [
     (NOTIONAL, "max_order_notional"),
+    (APPROVE, "approve_above"),
     (NET, "max_net_exposure"),
     (POSITION, "max_position"),
     (LONG_ONLY, "allow_short"),
@@ -98,6 +100,7 @@ def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
 
 NEEDS_POSITIONS = [
     (NOTIONAL, "max_order_notional"),
+    (APPROVE, "approve_above"),
     (NET, "max_net_exposure"),
     (POSITION, "max_position"),
     (LONG_ONLY, "allow_short"),
@@ -164,6 +167,14 @@ def test_a_denial_carries_what_was_measured_its_limit_unit_and_price_source() ->
     assert (denial.observed, denial.limit) == (Decimal("50001.00"), Decimal("50000.99"))
     assert (denial.unit, denial.price_source) == ("USD", "quote")
     assert denial.message == "the order may cost 50,001.00 USD, above max_order_notional 50,000.99."
+
+
+def test_a_denial_for_want_of_an_approval_says_how_to_get_one() -> None:
+    (denial,) = [d for d in verdicts(OUTSIDE["a cent too large for one person"]) if not d.passed]
+    assert denial.message == (
+        "another person has to release it with `toolkit approve`: it may cost 50,001.00 USD, "
+        "above approve_above 50,000.99."
+    )
 
 
 def test_a_working_order_of_an_unknown_contract_counts_with_its_own_multiplier() -> None:

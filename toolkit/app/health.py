@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from toolkit.app.engine import Engine
@@ -17,7 +18,8 @@ def readiness(engine: Engine, waiting_for: str) -> dict[str, Any]:
     """
     if not engine.serving:
         state = "standby" if waiting_for else "starting"
-        return {"ready": False, "state": state, "reason": waiting_for or "It has not connected yet."}
+        reason = waiting_for or "It has not connected yet."
+        return {"ready": False, "state": state, "pid": os.getpid(), "reason": reason}
     client = engine.client
     broker = client.health()
     failure = client.journal.failure
@@ -27,4 +29,5 @@ def readiness(engine: Engine, waiting_for: str) -> dict[str, Any]:
         "journal": {"ok": failure is None, "reason": "" if failure is None else str(failure)},
         **engine.orchestrator.health(),
     }
-    return {"ready": all(part["ok"] for part in parts.values()), "state": "serving", **parts}
+    ready = all(part["ok"] for part in parts.values())
+    return {"ready": ready, "state": "serving", "pid": os.getpid(), **parts}

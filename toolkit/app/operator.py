@@ -86,7 +86,7 @@ async def _act(settings: Settings, command: Command) -> Outcome:
         left = [state.intent_id for state in ledger.working()]
     if command.action != "kill" or not left:
         return Outcome(fact)
-    client = IBKRExecClient(_told(settings))
+    client = IBKRExecClient(told(settings))
     if not await client.connect_async():
         return Outcome(fact, problem=f"{len(left)} orders may still work: {client.last_error}")
     try:
@@ -96,7 +96,7 @@ async def _act(settings: Settings, command: Command) -> Outcome:
 
 
 async def _connected(settings: Settings, command: Command) -> AnyFact:
-    client = IBKRExecClient(_told(settings))
+    client = IBKRExecClient(told(settings))
     if not await client.connect_async():
         raise NotConnectedError(client.last_error)
     try:
@@ -145,7 +145,8 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
     return found
 
 
-def _told(settings: Settings) -> dict[str, object]:
+def told(settings: Settings) -> dict[str, object]:
+    """What a client needs to know to end orders in the place of the process that placed them."""
     return {
         "host": settings.ibkr_host,
         "port": settings.ibkr_port,
@@ -156,7 +157,7 @@ def _told(settings: Settings) -> dict[str, object]:
 
 
 def _config(settings: Settings) -> ClientConfig:
-    return ClientConfig.of(_told(settings))
+    return ClientConfig.of(told(settings))
 
 
 def _now() -> datetime:

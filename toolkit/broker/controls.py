@@ -22,6 +22,7 @@ from toolkit.broker.session import Session
 from toolkit.broker.sweep import sweep
 from toolkit.errors import ConfigError, ControlError, JournalError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
+from toolkit.orders.approvals import approve
 from toolkit.orders.controls import (
     AccountCancelled,
     AnyFact,
@@ -36,6 +37,7 @@ from toolkit.orders.controls import (
     decide,
     fold,
     objection,
+    refused,
 )
 from toolkit.orders.events import Decision
 from toolkit.orders.ledger import OrderLedger
@@ -77,6 +79,7 @@ class Controls:
         self._journal = journal
         self._ledger = ledger
         self._market = market
+        market.approvals.granted = self.standing.approvals
         self._config = config
         self._clock = clock
         self._placement: Placement | None = None
@@ -122,13 +125,18 @@ class Controls:
         """
         if command.action == "limits":
             return await self._change_limits(command)
-        fact: AnyFact = decide(self.standing, command, self._clock())
+        now = self._clock()
+        if command.action == "approve":
+            order, used = self._ledger.get(command.intent_id), self._market.approvals.used
+            fact: AnyFact = approve(self.standing, order, used, command, now)
+        else:
+            fact = decide(self.standing, command, now)
         account = self.permission.account
         if isinstance(fact, StateSet | AccountCancelled) and command.account not in ("", account):
-            fact = self._refuse(command, f"It is for account {command.account}, not for {account}.")
+            fact = refused(command, f"It is for account {command.account}, not for {account}.", now)
         if isinstance(fact, StateSet) and fact.state is ControlState.ACTIVE:
             problem = self._files.lift(command)
-            fact = self._refuse(command, problem) if problem else fact
+            fact = refused(command, problem, now) if problem else fact
         if isinstance(fact, StateSet) and fact.state is ControlState.KILLED:
             await self._kill(command, fact)
         else:
@@ -137,7 +145,8 @@ class Controls:
             assert self._session is not None  # the account matched, so a gateway has told it
             await self._session.cancel_account()
         level = logging.WARNING if isinstance(fact, CommandRefused) else logging.CRITICAL
-        said = fact.why if isinstance(fact, CommandRefused) else self.standing.told
+        told = self.standing.told if isinstance(fact, StateSet) else "done"
+        said = fact.why if isinstance(fact, CommandRefused) else told
         log.log(level, "%s by %s (%s): %s", command.action, command.by, command.reason or "no reason", said)
         return fact
 
@@ -209,7 +218,7 @@ class Controls:
     # --- inside --------------------------------------------------------------------------------------
 
     async def _kill(self, command: Command, fact: StateSet) -> None:
-        self.permission.standing = apply(self.standing, fact)
+        self._put_in_force(fact)
         self._start_sweep()
         try:
             await asyncio.wrap_future(self._journal.append_control(fact))
@@ -230,7 +239,7 @@ class Controls:
             ]
         except ConfigError as error:
             why, changed = str(error), []
-        fact: LimitsSet | CommandRefused | None = self._refuse(command, why) if why else None
+        fact: LimitsSet | CommandRefused | None = refused(command, why, self._clock()) if why else None
         if fact is not None:
             await self._remember(fact)
         for checker, example in changed:
@@ -260,17 +269,11 @@ class Controls:
 
     async def _remember(self, fact: AnyFact) -> None:
         await asyncio.wrap_future(self._journal.append_control(fact))
-        self.permission.standing = apply(self.standing, fact)
+        self._put_in_force(fact)
 
-    def _refuse(self, command: Command, why: str) -> CommandRefused:
-        return CommandRefused(
-            at=self._clock(),
-            by=command.by,
-            reason=command.reason,
-            command=command.id,
-            action=command.action,
-            why=why,
-        )
+    def _put_in_force(self, fact: AnyFact) -> None:
+        self.permission.standing = apply(self.standing, fact)
+        self._market.approvals.granted = self.standing.approvals
 
     def _start_sweep(self) -> None:
         if self._placement is not None and (self._sweeping is None or self._sweeping.done()):

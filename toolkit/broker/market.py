@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from toolkit.broker import contracts
 from toolkit.broker.foreign import ForeignOrder, ForeignOrders
+from toolkit.orders.approvals import Approvals
 from toolkit.orders.contract import IDENTITY, Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.intent import OrderIntent
@@ -81,7 +82,7 @@ class MarketBook:
         account: the one that is traded, ``""`` before the connection.
         foreign_orders: open orders of others, which may move the positions too (hazard H25).
         profit: what the account made today.
-        history, exposure: what the facts about our orders add up to; see ``observe``.
+        history, exposure, approvals: what the facts about our orders add up to; see ``observe``.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -89,6 +90,7 @@ class MarketBook:
         self.history = History()
         self.profit = Profit()
         self.exposure = Exposure(self)
+        self.approvals = Approvals()
         self._instruments: dict[int, Instrument] = {}
         """contract number -> contract"""
         self._resolved: dict[tuple[object, ...], Instrument] = {}
@@ -123,12 +125,14 @@ class MarketBook:
         other.account, other._quotes_broken = self.account, self._quotes_broken
         other.profit = self.profit.copy()
         other.history, other.exposure = self.history.copy(), self.exposure.copy(other)
+        other.approvals = self.approvals.copy()
         return other
 
     def observe(self, event: AnyEvent, state: OrderState) -> None:
         """Take one fact about our orders; ``OrderLedger`` tells them all, its journal's first."""
         self.history.observe(event, state)
         self.exposure.observe(event, state)
+        self.approvals.observe(event, state)
 
     # --- what risk asks
 

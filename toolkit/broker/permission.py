@@ -135,11 +135,8 @@ class Permission:
         return None if verdict.passed else Refusal(verdict.code, verdict.message)
 
     def _reduces(self, order: OrderState, con_id: int) -> Decision:
-        assert order.intent is not None
-        position = self._market.exposure.position(con_id)
-        return only_reduces(
-            order.intent, position, [state for state in self._ledger.working() if state.con_id == con_id]
-        )
+        exposure = self._market.exposure
+        return only_reduces(order, exposure.line(con_id, without=order.intent_id) if exposure.known else None)
 
     def _as_asked(self, state: OrderState) -> OrderState:
         """The order that a REPLACE would make of its target; of any other intent, its own."""

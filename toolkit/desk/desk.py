@@ -371,7 +371,8 @@ class Desk(Operator):
         """Process intents side by side, so that one that waits for its quote does not hold up the others."""
         orchestrator = self.engine.orchestrator
         outcomes = await asyncio.gather(
-            *(orchestrator.process_order_intent(raw, source="desk") for raw in raws), return_exceptions=True
+            *(orchestrator.process_order_intent(raw, source=self._source) for raw in raws),
+            return_exceptions=True,
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):

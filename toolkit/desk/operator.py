@@ -1,11 +1,16 @@
-"""What an operator may press on a desk: kill, halt, reduce only, resume."""
+"""What an operator may press on a desk: kill, halt, reduce only, resume; and what two people release."""
 
 from __future__ import annotations
 
-from typing import Final
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from toolkit.broker.control_files import whoami
+from toolkit.desk.intents import fresh_id
 from toolkit.desk.view import View
+from toolkit.errors import ControlError
+from toolkit.orders.approvals import FROM_DESK, again
 from toolkit.orders.controls import Swept
 
 KILL_TIMEOUT: Final = 120.0
@@ -57,5 +62,42 @@ class Operator(View):
         """Let orders go again, after a kill too. Raises ControlError: no reason, or it was refused."""
         self._order("resume", reason, by)
 
-    def _order(self, action: str, reason: str, by: str | None) -> None:
-        self._call(self.engine.client.controls.order(action, by or whoami(), reason))
+    def approve(self, intent_id: str, reason: str, *, by: str | None = None) -> None:
+        """
+        Let an order that was denied as ``NEEDS_APPROVAL`` go, once, within 15 minutes: see ``release``.
+
+        Args:
+            intent_id: of the denied order.
+            reason: for the journal.
+            by: who approves it, another person than the one who wanted it; None: the user of this process.
+
+        Raises:
+            ControlError: it was refused; says why.
+        """
+        self._order("approve", reason, by, intent_id=intent_id)
+
+    def release(self, intent_id: str) -> str:
+        """
+        Send a denied order again, as a new one on the same terms, after another person approved it.
+
+        Returns:
+            The new order's intent id.
+
+        Raises:
+            IntentError: no order is known under this id.
+            ControlError: it was denied again; says why.
+        """
+        raw = again(self.order(intent_id), fresh_id(datetime.now(UTC), secrets.token_hex(4)))
+        self._call(self.engine.orchestrator.process_order_intent(raw, source=self._source))
+        denied = self.order(raw["intent_id"]).denied
+        if denied is not None:
+            raise ControlError(f"Intent {intent_id} was not released: {denied.reason}")
+        return str(raw["intent_id"])
+
+    @property
+    def _source(self) -> str:
+        """Where orders of this desk come from."""
+        return FROM_DESK + whoami()
+
+    def _order(self, action: str, reason: str, by: str | None, **terms: Any) -> None:
+        self._call(self.engine.client.controls.order(action, by or whoami(), reason, **terms))

@@ -1,12 +1,61 @@
-"""One owner per journal: an advisory lock on a file beside it that names the owner's process id."""
+"""
+One owner per journal: an advisory lock on a file beside it that names the owner's process id.
+
+An owner that stops as it was told empties the file; a name in a file that nobody has locked is that of
+a process that died.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from toolkit.errors import JournalError, JournalLockedError
+
+_LOCKS: Final = Path("/proc/locks")
+
+
+def lock_path(journal: Path) -> Path:
+    """The lock file of a journal."""
+    return journal.with_name(journal.name + ".lock")
+
+
+def written_pid(path: Path) -> int | None:
+    """
+    The process id in a lock file, None when it is empty or there is none.
+
+    Raises:
+        JournalError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be read ({error.strerror}); run as the user whose journal it is."
+        ) from error
+    return int(text) if text.isdigit() else None
+
+
+def owner(path: Path) -> int | None:
+    """
+    The process that holds a lock file, without touching the lock; None when none is seen to.
+
+    A process in another container is not seen; only an attempt to take the lock tells.
+    """
+    pid = written_pid(path)
+    if pid is None or not _LOCKS.exists():
+        return None
+    mine = (str(pid), str(path.stat().st_ino))
+    for line in _LOCKS.read_text(encoding="ascii").splitlines():
+        # 1: FLOCK  ADVISORY  WRITE 31276 fe:00:9978661 0 EOF
+        words = line.split()
+        if len(words) > 5 and words[1] == "FLOCK" and (words[4], words[5].rpartition(":")[2]) == mine:
+            return pid
+    return None
 
 
 class OwnerLock:

@@ -28,7 +28,7 @@ import msgspec
 
 from toolkit.errors import JournalError
 from toolkit.journal import encoding, schema
-from toolkit.journal.lock import OwnerLock
+from toolkit.journal.lock import OwnerLock, lock_path
 from toolkit.journal.reader import JournalReader, Unsent
 from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent, Reserved
@@ -68,7 +68,7 @@ class SqliteJournal:
         self.commits = 0
         self.failure: JournalError | None = None
         self.on_failure: list[Callable[[JournalError], None]] = []
-        lock_file = OwnerLock(self.path.with_name(self.path.name + ".lock"))
+        lock_file = OwnerLock(lock_path(self.path))
         with ExitStack() as undo:
             undo.callback(lock_file.release)
             self._database = undo.enter_context(closing(schema.connect(self.path, readonly=False)))

@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from toolkit.errors import ControlError
+from toolkit.orders.intent import OrderIntent
 
 
 class ControlState(Enum):
@@ -55,7 +56,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     What an operator asks for.
 
     Attributes:
-        action: kill, halt, reduce-only, resume, arm, disarm, cancel-account or limits.
+        action: kill, halt, reduce-only, resume, arm, disarm, approve, cancel-account or limits.
         by: who, a person's or a program's name.
         at: when it was given, UTC.
         id: what it is known by, so that it is obeyed once and its fact can be found.
@@ -64,6 +65,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         until: of ``arm``: when it ends, UTC.
         max_notional: of ``arm``: what orders may add up to, in account currency.
         limits: of ``limits``: name -> new value; the others stay.
+        intent_id: of ``approve``: the denied order that may go after all.
     """
 
     action: str
@@ -76,6 +78,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None = None
     max_notional: Decimal | None = None
     limits: dict[str, Any] = {}
+    intent_id: str = ""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"):
@@ -105,6 +108,13 @@ class Armed(Fact, frozen=True, kw_only=True):
 
 class Disarmed(Fact, frozen=True, kw_only=True):
     """Live orders may not go any more."""
+
+
+class Approved(Fact, frozen=True, kw_only=True):
+    """The order of ``intent``, which was denied as too large for one person, may go until ``until`` (UTC)."""
+
+    intent: OrderIntent
+    until: datetime
 
 
 class AccountCancelled(Fact, frozen=True, kw_only=True):
@@ -147,7 +157,17 @@ class Unreadable(Fact, frozen=True, kw_only=True):
     """A row of the journal that cannot be read: never written, only found; ``reason`` says where."""
 
 
-AnyFact = StateSet | Armed | Disarmed | AccountCancelled | LimitsSet | CommandRefused | Swept | Unreadable
+AnyFact = (
+    StateSet
+    | Armed
+    | Disarmed
+    | Approved
+    | AccountCancelled
+    | LimitsSet
+    | CommandRefused
+    | Swept
+    | Unreadable
+)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +178,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         state: what may be sent.
         since, by, reason: of the fact that put it in force; None and ``""`` when none did.
         token: the arming in force, expired or not; None when there is none.
+        approvals: denied intent id -> its approval, expired or not.
         limits, limits_hash: risk limits last put in force.
         swept: what the latest kill left behind, None until that is known.
         commands: ids of every command that was decided.
@@ -168,6 +189,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     reason: str = ""
     token: Armed | None = None
+    approvals: dict[str, Approved] = {}
     limits: dict[str, Any] = {}
     limits_hash: str = ""
     swept: Swept | None = None
@@ -189,16 +211,19 @@ def apply(standing: Standing, fact: AnyFact) -> Standing:
     match fact:
         case StateSet():
             standing = _set(standing, fact.state, fact)
-            # Whoever resumes after a kill has to arm again.
-            return replace(standing, token=None) if fact.state is ControlState.KILLED else standing
+            # Whoever resumes after a kill has to arm and approve again.
+            killed = fact.state is ControlState.KILLED
+            return replace(standing, token=None, approvals={}) if killed else standing
         case Unreadable():
             halted = standing.state.strictness < ControlState.HALTED.strictness
             standing = _set(standing, ControlState.HALTED, fact) if halted else standing
-            return replace(standing, token=None)
+            return replace(standing, token=None, approvals={})
         case Armed():
             return replace(standing, token=fact)
         case Disarmed():
             return replace(standing, token=None)
+        case Approved():
+            return replace(standing, approvals={**standing.approvals, fact.intent.intent_id: fact})
         case LimitsSet():
             return replace(standing, limits=fact.limits, limits_hash=fact.limits_hash)
         case Swept():
@@ -229,7 +254,7 @@ def decide(
     why = objection(standing, command, now)
     by, reason, key = command.by, command.reason, command.id
     if why:
-        return CommandRefused(at=now, by=by, reason=reason, command=key, action=command.action, why=why)
+        return refused(command, why, now)
     if command.action == "disarm":
         return Disarmed(at=now, by=by, reason=reason, command=key)
     if command.action == "cancel-account":
@@ -250,6 +275,13 @@ def decide(
     return StateSet(at=now, by=by, reason=reason, command=key, state=TARGETS[command.action])
 
 
+def refused(command: Command, why: str, now: datetime) -> CommandRefused:
+    """The fact that a command becomes that is not obeyed; ``why`` is a sentence."""
+    return CommandRefused(
+        at=now, by=command.by, reason=command.reason, command=command.id, action=command.action, why=why
+    )
+
+
 def objection(standing: Standing, command: Command, now: datetime) -> str:
     """Why a command is not obeyed, ``""`` when it is."""
     match command.action:
@@ -259,6 +291,9 @@ def objection(standing: Standing, command: Command, now: datetime) -> str:
             return _arming_objection(command, now) or _too_old(command, now)
         case "limits":
             return _too_old(command, now) if command.reason.strip() else "New limits need a reason."
+        case "approve":
+            named = command.by.strip() and command.reason.strip()
+            return _too_old(command, now) if named else "An approval needs a name and a reason."
         case "cancel-account":
             return _too_old(command, now) if command.account else "It needs the account."
         case "halt" | "reduce-only":
@@ -276,7 +311,7 @@ def objection(standing: Standing, command: Command, now: datetime) -> str:
 
 def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command:  # noqa: A002 - the field's name
     """
-    A command of the topic ``order_control``: action, account, by, reason, at.
+    A command of the topic ``order_control``: action, account, by, reason, at, and of approve the intent_id.
 
     A kill is taken however little it says: who presses it in a hurry is not sent back to fill in a form.
 
@@ -284,15 +319,15 @@ def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command: 
         ControlError: it is no command; says what is wrong.
     """
     action = raw.get("action")
-    if not isinstance(action, str) or action not in TARGETS:
-        raise ControlError(f"action is {action!r}; it must be {', '.join(TARGETS)}.")
+    known = (*TARGETS, "approve")
+    if not isinstance(action, str) or action not in known:
+        raise ControlError(f"action is {action!r}; it must be {', '.join(known)}.")
     kill = action == "kill"
-    unknown = sorted(map(str, raw.keys() - {"action", "account", "by", "reason", "at"}))
+    fields = ("action", "account", "by", "reason", "at", *(("intent_id",) if action == "approve" else ()))
+    unknown = sorted(map(str, raw.keys() - set(fields)))
     if unknown and not kill:
-        raise ControlError(
-            f"{unknown[0]} is no field of a command; they are action, account, by, reason, at."
-        )
-    words = {name: raw.get(name, "") for name in ("account", "by", "reason")}
+        raise ControlError(f"{unknown[0]} is no field of a command; they are {', '.join(fields)}.")
+    words = {name: raw.get(name, "") for name in ("account", "by", "reason", "intent_id")}
     for name, word in words.items():
         if not isinstance(word, str) and not (kill and name != "account"):
             raise ControlError(f"{name} is {word!r}; it must be a text.")
@@ -309,6 +344,7 @@ def read_command(raw: Mapping[str, Any], *, now: datetime, id: str) -> Command: 
         reason=str(words["reason"]).strip(),
         id=id,
         account=words["account"],
+        intent_id="" if kill else words["intent_id"],
     )
 
 

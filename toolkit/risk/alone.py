@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP
 from toolkit.risk import form, prices, size
-from toolkit.risk.columns import EXACT_INT, guard, scaled
+from toolkit.risk.columns import EXACT_INT, Ints, guard, scaled
 from toolkit.risk.kinds import Kind
 from toolkit.risk.rules import Check
 from toolkit.risk.tables import Outcome, Table, decimals_of, whole
@@ -58,11 +58,19 @@ def _stop_side(table: Table) -> Outcome:
 
 
 def _notional(table: Table) -> Outcome:
+    return table.at_most(_money(table), "max_order_notional", table.money_decimals)
+
+
+def _approved(table: Table) -> Outcome:
+    return table.at_most(_money(table), "approve_above", table.money_decimals)
+
+
+def _money(table: Table) -> Ints:
     touch = table.touch()
     touch = np.where(touch > 0, touch, table.marks[table.contract])
     price = np.maximum(table.dearest, touch)
     price = np.where((table.sign > 0) & table.has_limit, table.limit, price)
-    return table.at_most(table.quantity * price * table.factor, "max_order_notional", table.money_decimals)
+    return table.quantity * price * table.factor
 
 
 def _needs_stop(kind: Kind) -> bool:
@@ -79,5 +87,6 @@ ALONE: Final[dict[Check, Callable[[Table], Outcome]]] = {
     prices.price_within_collar: _collar,
     prices.stop_beyond_quote: _stop_side,
     size.order_notional: _notional,
+    size.large_order_approved: _approved,
 }
 """Rule -> its outcome on every row."""

@@ -7,7 +7,7 @@ way to the socket, whatever checker judged it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -15,38 +15,30 @@ from typing import Final
 from toolkit.orders.contract import Instrument
 from toolkit.orders.controls import Armed
 from toolkit.orders.events import Decision
-from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import ZERO, OrderState
+from toolkit.risk.line import Line
 from toolkit.risk.verdicts import no_positions
 
 PAPER_PORTS: Final = frozenset({4002, 7497})
 
 
-def only_reduces(
-    intent: OrderIntent, position: Decimal | None, open_orders: Iterable[OrderState]
-) -> Decision:
+def only_reduces(order: OrderState, line: Line | None) -> Decision:
     """
     The order, with all that is open on its side, at most closes the position: no subset of fills opens one.
 
     Args:
-        intent: the order; of a replacement, the order as it would be.
-        position: signed, in units of its contract; None while the broker has not told it.
-        open_orders: of its contract, those that may still trade.
+        order: what is asked for; of a replacement, the order as it would be.
+        line: what is held and open in its contract, itself left out: orders on their way, unknown, being
+            changed and of others too (R0.3, hazard H25); None while the broker has not told the positions.
     """
-    if position is None:
+    if line is None:
         return no_positions("REDUCE_ONLY")
-    held = max(ZERO, -intent.sign * position)
-    others = sum(
-        (
-            state.remaining_quantity
-            for state in open_orders
-            if state.intent is not None
-            and state.intent.sign == intent.sign
-            and state.intent_id != intent.intent_id
-        ),
-        ZERO,
-    )
-    after = others + intent.quantity
+    intent = order.intent
+    assert intent is not None
+    held = max(ZERO, -intent.sign * line.position)
+    # What it filled so far is in the position.
+    still_open = max(ZERO, intent.quantity - order.filled_quantity)
+    after = still_open + (line.buys if intent.sign > 0 else line.sells)
     passed = after <= held
     verb = "buy" if intent.sign > 0 else "sell"
     return Decision(

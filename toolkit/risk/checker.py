@@ -28,8 +28,11 @@ class SimpleRiskChecker:
             and more, which are not in force unless set; ``strategies`` and ``symbols`` hold tighter
             ones, see ``scopes.ScopedLimits``. An unknown name raises ConfigError.
 
-    A subclass adds its own checks by overriding ``validate`` and calling ``super().validate``.
-    ``current_exposure`` is money, so a check of its own should add money to it, not shares.
+    A subclass adds its own checks by overriding ``validate`` and calling ``super().validate`` first.
+    The specification's own example compares ``current_exposure + quantity`` with the limit. It works
+    as it stands, but adds shares to money: 150 shares at 500 USD count as 150 there, not as 75,000.
+    It is ``super().validate`` that holds the order's money against ``max_gross_exposure``; a check of
+    its own should add quantity x price x multiplier x exchange rate.
 
     Bound to a book (``bind``; the client does it), limits are enforced on positions, open orders,
     quotes and the new order together. Unbound there is nothing to measure, and nothing that an
@@ -76,7 +79,7 @@ class SimpleRiskChecker:
 
     def validate(self, intent: dict[str, Any]) -> bool:
         """
-        Whether the intent may go. Override to add checks.
+        Whether the intent may go. Override to add checks, in money where the limit is money.
 
         Args:
             intent: the raw order intent.

@@ -46,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         recent_fills: fills of the order's strategy in its contract within the last minute.
         efficiency: the day's order-efficiency ratio, this order included.
         profit: what the account made today, as far as the broker told.
+        approved: whether another person released the order.
     """
 
     limits: Limits
@@ -68,6 +69,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     efficiency: Decimal = Decimal(0)
     margin: Margin | None = None
     profit: Profit = _NO_PROFIT
+    approved: bool = False
 
     @classmethod
     def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
@@ -80,6 +82,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             found["efficiency"] = book.history.efficiency(now)
         if "min_excess_liquidity" in enforced:
             found["margin"] = book.margin(str(order.raw.get("intent_id") or ""))
+        if "approve_above" in enforced:
+            found["approved"] = book.approvals.cover(order.raw, book.account, now)
         if "fat_finger_multiple" in enforced:
             found["usual_quantity"] = book.history.usual_quantity(order.strategy)
         if instrument is not None:

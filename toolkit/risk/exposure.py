@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from toolkit.orders.approvals import Approvals
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
@@ -58,6 +59,10 @@ class Book(Prices, Protocol):
     @property
     def exposure(self) -> Exposure:
         """What is held and open."""
+
+    @property
+    def approvals(self) -> Approvals:
+        """Large orders that another person released."""
 
     def now(self) -> datetime:
         """The time, UTC."""
@@ -198,10 +203,6 @@ class Exposure:
         """What an open order of ours has filled, which the position holds already; 0 for no order."""
         order = self._holdings.get(con_id, _NO_HOLDING).orders.get(name)
         return ZERO if order is None or order.state is None else order.state.filled_quantity
-
-    def position(self, con_id: int) -> Decimal | None:
-        """Signed position in one contract; None while positions are not known."""
-        return self._holdings.get(con_id, _NO_HOLDING).position if self.known else None
 
     def others(self, con_id: int) -> Worth:
         """

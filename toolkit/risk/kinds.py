@@ -38,6 +38,7 @@ BY_NUMBERS: Final[dict[Callable[..., Decision], str]] = {
     prices.price_within_collar: "PRICE_COLLAR",
     prices.stop_beyond_quote: "STOP_WRONG_SIDE",
     size.order_notional: "MAX_ORDER_NOTIONAL",
+    size.large_order_approved: "NEEDS_APPROVAL",
     size.gross_exposure_within_limit: "MAX_GROSS_EXPOSURE",
     size.net_exposure_within_limit: "MAX_NET_EXPOSURE",
     size.position_within_limit: "MAX_POSITION",
@@ -99,8 +100,10 @@ def read(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Overlay) -> Colu
     Sort the rows of a frame by kind, and let the rules judge one of each.
 
     Raises:
-        InexactError: numbers do not fit into 64-bit integers.
+        InexactError: numbers do not fit into 64-bit integers, or rows name approvals, each good for one.
     """
+    if "approval" in frame and frame["approval"].notna().any():
+        raise InexactError
     quantity, limit, stop = (numbers(frame, name) for name in ("quantity", "limit_price", "stop_price"))
     codes: list[tuple[Ints, int]] = []
     for name, default in WORDS.items():

@@ -65,6 +65,13 @@ LIMITS: Final = (
         scopes=BOTH,
     ),
     Limit(
+        "approve_above",
+        ("NEEDS_APPROVAL",),
+        "worst-case notional of one order, as above, that needs another person's `toolkit approve`",
+        "account currency",
+        scopes=BOTH,
+    ),
+    Limit(
         "max_net_exposure",
         ("MAX_NET_EXPOSURE",),
         "signed sum of positions and open orders on the order's side, either way; reducing orders pass",

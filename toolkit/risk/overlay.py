@@ -32,6 +32,7 @@ class Overlay:
         self.history = book.history.copy()
         self.profit = book.profit.copy()
         self.exposure = book.exposure.copy(self)
+        self.approvals = book.approvals.copy()
 
     def approve(self, order: Order, name: str) -> None:
         """Count an order as accepted and open; what is usual for its strategy stays as it was."""
@@ -54,13 +55,16 @@ class Overlay:
         )
         state = OrderState(
             intent_id=name,
+            raw=dict(order.raw),
             intent=intent,
             con_id=instrument.con_id,
             multiplier=instrument.multiplier,
             accepted_at=self._now,
         )
         self.history.accept(state)
-        self.exposure.observe(Accepted(intent_id=name, at=self._now), state)
+        accepted = Accepted(intent_id=name, at=self._now)
+        self.exposure.observe(accepted, state)
+        self.approvals.observe(accepted, state)
 
     def now(self) -> datetime:
         """When the copy was made, UTC."""

@@ -53,6 +53,7 @@ RULES: Final = (
     Rule(calendar.expiry_far_enough, ("min_days_to_expiry",)),
     Rule(size.quantity_is_usual, ("fat_finger_multiple",)),
     Rule(size.order_notional, ("max_order_notional",)),
+    Rule(size.large_order_approved, ("approve_above",)),
     Rule(size.gross_exposure_within_limit, ("max_gross_exposure",)),
     Rule(size.net_exposure_within_limit, ("max_net_exposure",)),
     Rule(loss.daily_loss_within_limit, ("max_daily_loss",)),

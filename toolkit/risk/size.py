@@ -37,26 +37,15 @@ def order_notional(order: Order, context: Context) -> Decision:
     A buy with a limit costs at most its limit; every other order may trade at the dearer of its own
     prices and the side of the quote that it meets, or the contract's mark without one.
     """
-    missing = gap(order, context, "max_order_notional")
-    if missing is not None:
-        return missing
-    assert order.quantity is not None
-    line, limit = context.own, context.limits.numbers["max_order_notional"]
-    if order.sign > 0 and order.limit_price is not None:
-        price: Decimal | None = order.limit_price
-        source = "limit"
-    else:
-        touch = context.quote.ask if order.sign > 0 else context.quote.bid
-        own = max(order.limit_price or ZERO, order.stop_price or ZERO)
-        price = max(own, touch or line.mark or ZERO)
-        source = "quote" if price > own else "order"
-    if not price:
-        return _no_price(line.name)
-    try:
-        observed = order.quantity * line.money(price)
-    except MissingRateError as error:
-        return _no_rate(str(error))
-    return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
+    return _cost_at_most(order, context, "max_order_notional", "MAX_ORDER_NOTIONAL", "the order may cost")
+
+
+def large_order_approved(order: Order, context: Context) -> Decision:
+    """The money of ``order_notional`` is at most ``approve_above``, or another person released the order."""
+    if context.approved:
+        return Decision(code="NEEDS_APPROVAL", passed=True)
+    what = "another person has to release it with `toolkit approve`: it may cost"
+    return _cost_at_most(order, context, "approve_above", "NEEDS_APPROVAL", what)
 
 
 def margin_left(_order: Order, context: Context) -> Decision:
@@ -162,6 +151,39 @@ def no_short_sale(order: Order, context: Context) -> Decision:
         observed=line.sells,
         limit=held,
         unit="units",
+    )
+
+
+def _cost_at_most(order: Order, context: Context, name: str, code: str, what: str) -> Decision:
+    """What an order may cost, held against a limit of this name; ``what`` begins the sentence."""
+    missing = gap(order, context, name)
+    if missing is not None:
+        return missing
+    assert order.quantity is not None
+    line, limit = context.own, context.limits.numbers[name]
+    if order.sign > 0 and order.limit_price is not None:
+        price: Decimal | None = order.limit_price
+        source = "limit"
+    else:
+        touch = context.quote.ask if order.sign > 0 else context.quote.bid
+        own = max(order.limit_price or ZERO, order.stop_price or ZERO)
+        price = max(own, touch or line.mark or ZERO)
+        source = "quote" if price > own else "order"
+    if not price:
+        return _no_price(line.name)
+    try:
+        observed = order.quantity * line.money(price)
+    except MissingRateError as error:
+        return _no_rate(str(error))
+    passed = observed <= limit
+    return Decision(
+        code=code,
+        passed=passed,
+        message="" if passed else f"{what} {observed:,f} {context.currency}, above {name} {limit:,f}.",
+        observed=observed,
+        limit=limit,
+        unit=context.currency,
+        price_source=source,
     )
 
 
