@@ -19,6 +19,7 @@ from toolkit.orders import events
 from toolkit.orders.intent import parse
 from toolkit.orders.ledger import OrderLedger
 from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.margin import Margin
 
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 SYMBOLS = 50
@@ -27,6 +28,9 @@ ALL_LIMITS = {
     "max_gross_exposure": 10**9,
     "max_order_notional": 10**7,
     "max_net_exposure": 10**9,
+    "max_daily_loss": 10**6,
+    "max_drawdown": 10**6,
+    "min_excess_liquidity": 1000,
     "max_position": 10**6,
     "price_collar_bps": 200,
     "max_quote_age_s": 5,
@@ -121,6 +125,8 @@ def _desk(limits: dict[str, Any], working: int, *, bound: bool) -> tuple[SimpleR
     ledger = OrderLedger(_Forgets(), [book.observe])
     book.account, book.exposure.known = "DU1", True
     book.figure("DU1", "NetLiquidation", "1000000", "USD")
+    book.profit.tell_daily(Decimal(-250))
+    book.margins["new"] = Margin(equity=Decimal(10**6), initial=Decimal(10**5), maintenance=Decimal(10**5))
     for number in range(SYMBOLS):
         contract = Contract(conId=number + 1, symbol=f"S{number}", secType="STK", currency="USD")
         details = ContractDetails(

@@ -102,6 +102,12 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "an order whose initial margin the broker left out": Case(
+        LIQUIDITY,
+        market(),
+        Desk(margins={builders.INTENT_ID: Margin(equity=Decimal(20_000), maintenance=Decimal(0))}),
+        ("MARGIN_UNKNOWN",),
+    ),
     "an order that leaves too little liquidity": Case(LIQUIDITY, market(), left("9999.99"), ("MARGIN",)),
     "an order beyond its initial margin": Case(LIQUIDITY, market(), left(10_000, 15_001), ("MARGIN",)),
     "an order that the broker would refuse": Case(

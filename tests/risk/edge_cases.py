@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tests.risk.cases import LONG_ONLY, NO_CROSS, RATE, REPEAT, SPREAD, Case, limit, market, quoted
+from tests.risk.cases import (
+    COLLAR,
+    FAIR,
+    LONG_ONLY,
+    NO_CROSS,
+    RATE,
+    REPEAT,
+    SELL,
+    SPREAD,
+    Case,
+    limit,
+    market,
+    quoted,
+    stop_limit,
+)
 from tests.risk.day_cases import HOURS, OPEN_ONLY
 from tests.risk.desk import Desk, done, working
 
@@ -20,6 +34,12 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "a trigger of zero is no price to lay a collar around": Case(
+        COLLAR, stop_limit(0, 396, **SELL), Desk(quotes=FAIR), ("MISSING_STOP_PRICE", "PRICE_COLLAR")
+    ),
+    "a trigger below zero is none either": Case(
+        COLLAR, stop_limit(-1, 396, **SELL), Desk(quotes=FAIR), ("MISSING_STOP_PRICE", "PRICE_COLLAR")
+    ),
     "a quantity of zero": Case({}, market(quantity=0), Desk(), ("BAD_QUANTITY",)),
     "a quantity that is no number": Case({}, market(quantity="lots"), Desk(), ("BAD_QUANTITY",) * 3),
     "a limit price of zero": Case({}, limit(0), Desk(), ("MISSING_LIMIT_PRICE",)),

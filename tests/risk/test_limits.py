@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests import builders
 from tests.risk.desk import Desk
 from toolkit.app.engine import Engine
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
@@ -51,15 +50,14 @@ FROM_ENVIRONMENT = {
 def test_the_specifications_two_limits_put_nothing_else_in_force_that_looks_at_prices_or_time() -> None:
     checker = SimpleRiskChecker({"max_order_quantity": 1000, "max_gross_exposure": 1_000_000})
     checker.bind(Desk())
-    codes = [decision.code for decision in checker.decisions(builders.market_intent())]
-    assert codes == [
-        "BAD_QUANTITY",
-        "MAX_ORDER_QUANTITY",
-        "BAD_ORDER_TYPE",
-        "MISSING_LIMIT_PRICE",
-        "MISSING_STOP_PRICE",
-        "MAX_GROSS_EXPOSURE",
-        "MAX_OPEN_ORDERS_PER_SIDE",
+    assert [check.__name__ for check in checker.rules(checker.limits).checks] == [
+        "quantity_above_zero",
+        "quantity_within_limit",
+        "order_type_known",
+        "limit_price_given",
+        "stop_price_given",
+        "gross_exposure_within_limit",
+        "open_orders_per_side_within_limit",
     ]
 
 

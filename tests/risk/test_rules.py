@@ -41,13 +41,13 @@ OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE, **edge_cases.OUTSIDE}
 
 
 def denied_as(case: Case) -> list[str]:
-    return [decision.code for decision in verdicts(case) if not decision.passed]
+    return [decision.code for decision in denials(case)]
 
 
-def verdicts(case: Case) -> list[Decision]:
+def denials(case: Case) -> list[Decision]:
     checker = SimpleRiskChecker(case.limits)
     checker.bind(case.desk)
-    return checker.decisions(case.order)
+    return checker.violations(case.order)
 
 
 @pytest.mark.parametrize("name", INSIDE)
@@ -63,8 +63,9 @@ def test_just_outside_or_in_the_dark_is_denied_with_its_code(name: str) -> None:
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_every_denial_says_why_in_a_sentence(name: str) -> None:
-    for decision in verdicts(OUTSIDE[name]):
-        assert decision.message.endswith(".") != decision.passed
+    for decision in denials(OUTSIDE[name]):
+        assert decision.message.endswith(".")
+        assert not decision.passed
 
 
 NEEDS_CONTRACT = [
@@ -92,8 +93,8 @@ NEEDS_CONTRACT = [
 def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
     limits: dict[str, Any], name: str
 ) -> None:
-    denials = [d for d in verdicts(Case(limits, market(), UNRESOLVED)) if d.message.startswith(f"{name} ")]
-    assert [d.code for d in denials] == ["NO_CONTRACT"]
+    found = [d for d in denials(Case(limits, market(), UNRESOLVED)) if d.message.startswith(f"{name} ")]
+    assert [d.code for d in found] == ["NO_CONTRACT"]
 
 
 NEEDS_POSITIONS = [
@@ -111,8 +112,8 @@ NEEDS_POSITIONS = [
 def test_positions_that_the_broker_has_not_told_are_not_taken_for_flat(
     limits: dict[str, Any], name: str
 ) -> None:
-    denials = [d for d in verdicts(Case(limits, market(), FLAT_UNKNOWN)) if d.message.startswith(f"{name} ")]
-    assert [d.code for d in denials] == ["NO_POSITIONS"]
+    found = [d for d in denials(Case(limits, market(), FLAT_UNKNOWN)) if d.message.startswith(f"{name} ")]
+    assert [d.code for d in found] == ["NO_POSITIONS"]
 
 
 READS_THE_ORDER = [
@@ -138,10 +139,10 @@ def test_an_order_that_cannot_be_read_is_denied_by_every_limit_that_reads_it(
 ) -> None:
     (name,) = limits
     desk = Desk(quotes=FAIR)
-    denials = [
-        d for d in verdicts(Case(limits, market(**order, **change), desk)) if d.message.startswith(f"{name} ")
+    found = [
+        d for d in denials(Case(limits, market(**order, **change), desk)) if d.message.startswith(f"{name} ")
     ]
-    assert {d.code for d in denials} == {code}
+    assert {d.code for d in found} == {code}
 
 
 def test_all_failures_are_reported_together() -> None:
@@ -160,7 +161,7 @@ def test_all_failures_are_reported_together() -> None:
 
 
 def test_a_denial_carries_what_was_measured_its_limit_unit_and_price_source() -> None:
-    (denial,) = [d for d in verdicts(OUTSIDE["a cent too dear at the ask"]) if not d.passed]
+    (denial,) = denials(OUTSIDE["a cent too dear at the ask"])
     assert (denial.observed, denial.limit) == (Decimal("50001.00"), Decimal("50000.99"))
     assert (denial.unit, denial.price_source) == ("USD", "quote")
     assert denial.message == "the order may cost 50,001.00 USD, above max_order_notional 50,000.99."
@@ -173,15 +174,14 @@ def test_a_working_order_of_an_unknown_contract_counts_with_its_own_multiplier()
 
     desk = Forgetful(open_orders=[working("f", "ES", quantity=1, limit_price=5000)])
     case = Case({"max_gross_exposure": 299_999}, market(), desk, ("MAX_GROSS_EXPOSURE",))
-    (denial,) = [d for d in verdicts(case) if not d.passed]
+    (denial,) = denials(case)
     assert denial.observed == 5000 * 50 + 100 * 500
 
 
 def test_the_same_snapshot_gives_the_same_answer_for_ever() -> None:
     desk = quoted(499, 500)
     case = Case({**AGE, **REPEAT, **RATE}, market(), desk)
-    first = verdicts(case)
-    assert verdicts(case) == first
+    assert denials(case) == denials(case) == []
     desk.seconds += timedelta(seconds=5.001).total_seconds()
     assert denied_as(case) == ["STALE_QUOTE"]
 

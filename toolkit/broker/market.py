@@ -30,6 +30,7 @@ from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
+ONE: Final = Decimal(1)
 DELAYED: Final = 66
 """Tick types from here on carry delayed quotes."""
 
@@ -146,7 +147,7 @@ class MarketBook:
         number = intent.get("con_id")
         if number:
             return self._instruments.get(number)
-        names = tuple([intent.get(name) for name in IDENTITY])
+        names = tuple(map(intent.get, IDENTITY))
         try:
             found = self._named.get(names)
         except TypeError:  # a list or an object where a word belongs
@@ -180,7 +181,7 @@ class MarketBook:
         """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
         if not currency:
             return None
-        return Decimal(1) if currency == self.currency else self._rates.get(currency)
+        return ONE if currency == self.currency else self._rates.get(currency)
 
     # --- what the broker tells
 

@@ -31,7 +31,7 @@ def exact(value: object) -> Decimal:
         case str():
             number = _from_text(value)
         case float():  # as the last case, without its slow look-up
-            number = _from_text(str(value))
+            number = Decimal(str(value))
         case numbers.Integral():
             number = Decimal(int(value))
         case numbers.Real():
@@ -46,7 +46,9 @@ def exact(value: object) -> Decimal:
     # copy_abs, because abs rounds to the context and overflows on 1e9999999.
     if number and not SMALLEST <= number.copy_abs() <= LARGEST:
         raise ValueError(f"is {number}, outside {SMALLEST:f} to {LARGEST:f}")
-    return Decimal(f"{number:f}")
+    if isinstance(value, int | float):
+        return number
+    return Decimal(f"{number:f}")  # text may say 1E+3
 
 
 def readable(value: object) -> Decimal | None:

@@ -36,7 +36,7 @@ def _quantity_is_usual(table: Table) -> Outcome:
 
 def _collar(table: Table) -> Outcome:
     touch = table.touch()
-    stops = table.flags("stops", _needs_stop) & table.has_stop
+    stops = table.flags("stops", _needs_stop) & (table.stop > 0)
     reference = np.where(stops & ((table.stop - touch) * table.sign > 0), table.stop, touch)
     limits = [kind.limits.numbers.get("price_collar_bps", Decimal(0)) for kind in table.kinds]
     decimals = decimals_of(limits)

@@ -8,7 +8,7 @@ as facts come in, so that judging one order does not depend on how many others a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -154,21 +154,16 @@ class Exposure:
         holding = self._holdings.get(con_id, _NO_HOLDING)
         prices = self._prices
         instrument = instrument or prices.by_number(con_id)
-        some = next((order.state for order in holding.orders.values() if order.state is not None), None)
-        # An order of an earlier run may name a contract that was not asked about in this one.
         if instrument is not None:
             name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
-        elif some is not None and some.intent is not None:
-            name, currency, multiplier = some.symbol, some.intent.currency, some.multiplier
         else:
-            name, currency, multiplier = f"contract {con_id}", "", Decimal(1)
-        rate = prices.rate(currency)
+            name, currency, multiplier = _told_by_orders(holding)
         line = Line(
             name=name or f"contract {con_id}",
             currency=currency,
             multiplier=multiplier,
             mark=prices.mark(con_id),
-            rate=rate,
+            rate=prices.rate(currency),
             position=holding.position,
             buys=holding.buys,
             sells=holding.sells,
@@ -185,10 +180,16 @@ class Exposure:
         """Numbers of the contracts with a position or an open order."""
         return [con_id for con_id, held in self._holdings.items() if held.position or held.orders]
 
-    def orders(self, con_id: int, without: str = "") -> Collection[OrderState]:
-        """Our orders in one contract that may still trade, oldest first."""
-        orders = self._holdings.get(con_id, _NO_HOLDING).orders
-        return [order.state for name, order in orders.items() if name != without and order.state is not None]
+    def orders(self, con_id: int, sign: int = 0, without: str = "") -> Sequence[OrderState]:
+        """Our orders in one contract that may still trade, oldest first: +1 buys, -1 sells, 0 both."""
+        holding = self._holdings.get(con_id, _NO_HOLDING)
+        if (sign > 0 and not holding.buy_orders) or (sign < 0 and not holding.sell_orders):
+            return ()
+        return [
+            order.state
+            for name, order in holding.orders.items()
+            if order.sign != -sign and name != without and order.state is not None
+        ]
 
     def filled(self, name: str, con_id: int) -> Decimal:
         """What an open order of ours has filled, which the position holds already; 0 for no order."""
@@ -206,12 +207,13 @@ class Exposure:
         Raises:
             MissingPriceError, MissingRateError: another contract with exposure cannot be measured.
         """
-        self._refresh()
+        if self._touched:
+            self._refresh()
         for number, error in self._unmeasured.items():
             if number != con_id:
                 raise error
         own = self._worths.get(con_id)
-        return self._total.plus(own, -1) if isinstance(own, Worth) else self._total
+        return self._total.minus(own) if isinstance(own, Worth) else self._total
 
     def total(self) -> Worth:
         """
@@ -228,7 +230,7 @@ class Exposure:
         for con_id in self._touched:
             before = self._worths.get(con_id)
             if isinstance(before, Worth):
-                self._total = self._total.plus(before, -1)
+                self._total = self._total.minus(before)
             self._unmeasured.pop(con_id, None)
             try:
                 worth = self.line(con_id).worth()
@@ -244,6 +246,18 @@ class Exposure:
         if found is None:
             found = self._holdings[con_id] = Holding()
         return found
+
+
+def _told_by_orders(holding: Holding) -> tuple[str, str, Decimal]:
+    """
+    Name, currency and multiplier of a contract that nobody described.
+
+    An order of an earlier run may name one that was not asked about in this one.
+    """
+    for order in holding.orders.values():
+        if order.state is not None and order.state.intent is not None:
+            return order.state.symbol, order.state.intent.currency, order.state.multiplier
+    return "", "", Decimal(1)
 
 
 _NO_HOLDING: Final = Holding()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
 from toolkit.risk.overlay import Overlay
-from toolkit.risk.rules import Check
+from toolkit.risk.rules import Check, judge
 
 CONTRACT: Final[Mapping[str, Any]] = {"con_id": 0, **IDENTITY}
 """Fields of a row that name its contract, with what an empty one means."""
@@ -32,7 +31,7 @@ WORDS: Final[Mapping[str, Any]] = {
 }
 """Fields of a row that are names, with what an empty one means."""
 
-BY_NUMBERS: Final[dict[Callable[..., Decision], str]] = {
+BY_NUMBERS: Final[dict[Check, str]] = {
     form.quantity_within_limit: "MAX_ORDER_QUANTITY",
     size.quantity_is_usual: "FAT_FINGER",
     prices.price_within_collar: "PRICE_COLLAR",
@@ -58,24 +57,21 @@ class Kind(NamedTuple):
 
     Attributes:
         order, instrument, limits, context: of one of them.
-        verdicts: what every rule in force says of it.
+        verdicts: what every rule in force says of it, None when it passes.
     """
 
     order: Order
     instrument: Instrument | None
     limits: Limits
     context: Context
-    verdicts: dict[Check, Decision]
+    verdicts: dict[Check, Decision | None]
 
     def open_question(self, check: Check) -> bool:
         """Whether a rule's verdict on other rows of the kind depends on their numbers."""
-        verdict = self.verdicts.get(check)
-        return verdict is not None and verdict.code == BY_NUMBERS.get(check)
-
-    def observed(self, check: Check) -> Decimal:
-        """What a rule that counts orders has counted, the row included."""
-        value = self.verdicts[check].observed
-        return Decimal(1) if value is None else value
+        if check not in self.verdicts or check not in BY_NUMBERS:
+            return False
+        verdict = self.verdicts[check]
+        return verdict is None or verdict.code == BY_NUMBERS[check]
 
 
 class Columns(NamedTuple):
@@ -121,6 +117,5 @@ def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: O
     context = Context.of(order, book, instrument, limits)
     if loss.breaches(context.profit, limits):
         raise InexactError  # what still passes depends on the position, row by row
-    return Kind(
-        order, instrument, limits, context, {check: check(order, context) for check in checker.rules(limits)}
-    )
+    verdicts = {rule.check: judge(rule, order, context) for rule in checker.rules(limits).rules}
+    return Kind(order, instrument, limits, context, verdicts)

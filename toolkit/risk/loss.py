@@ -9,33 +9,36 @@ from typing import Final
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
+from toolkit.risk.line import ZERO
 from toolkit.risk.order import Order
 from toolkit.risk.profit import Profit
-from toolkit.risk.verdicts import gap
 
-LOSSES: Final = {
-    "max_daily_loss": ("MAX_DAILY_LOSS", "today's loss is"),
-    "max_drawdown": ("MAX_DRAWDOWN", "the account has fallen from the day's highest value by"),
+
+def daily_loss(profit: Profit) -> Decimal | None:
+    """Today's loss, 0 for a gain; None while the broker has not told."""
+    return None if profit.daily is None else max(-profit.daily, ZERO)
+
+
+def drawdown(profit: Profit) -> Decimal | None:
+    """The fall from the day's highest value; None while the broker has not told."""
+    return profit.drawdown
+
+
+LOSSES: Final = {"max_daily_loss": daily_loss, "max_drawdown": drawdown}
+"""Limit -> what counts against it."""
+SENTENCES: Final = {
+    "max_daily_loss": "today's loss is",
+    "max_drawdown": "the account has fallen from the day's highest value by",
 }
-"""Limit -> its code, and how its sentence begins."""
+"""Limit -> how its denial begins."""
 
 
-Losses = dict[str, Decimal | None]
-"""Limit -> what counts against it; None when the broker has not told."""
-
-
-def losses_of(profit: Profit) -> Losses:
-    """What counts against each limit now; a gain counts as no loss."""
-    daily = None if profit.daily is None else max(-profit.daily, Decimal(0))
-    return {"max_daily_loss": daily, "max_drawdown": profit.drawdown}
-
-
-def daily_loss_within_limit(order: Order, context: Context) -> Decision:
+def daily_loss_within_limit(order: Order, context: Context) -> Decision | None:
     """Today's loss is at most ``max_daily_loss``, or the order reduces a position."""
     return _within(order, context, "max_daily_loss")
 
 
-def drawdown_within_limit(order: Order, context: Context) -> Decision:
+def drawdown_within_limit(order: Order, context: Context) -> Decision | None:
     """The fall from the day's highest value is at most ``max_drawdown``, or the order reduces a position."""
     return _within(order, context, "max_drawdown")
 
@@ -43,7 +46,7 @@ def drawdown_within_limit(order: Order, context: Context) -> Decision:
 def breaches(profit: Profit, limits: Limits, currency: str = "") -> list[Decision]:
     """The limits on losses that are passed, or that cannot be measured; empty while all is well."""
     verdicts = (_judge(profit, limits, currency, name) for name in LOSSES if name in limits.numbers)
-    return [verdict for verdict in verdicts if not verdict.passed]
+    return [verdict for verdict in verdicts if verdict is not None]
 
 
 def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Decision], None]) -> None:
@@ -66,31 +69,25 @@ def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Dec
     profit.listeners.append(look)
 
 
-def _within(order: Order, context: Context, name: str) -> Decision:
-    missing = gap(order, context, name)
-    if missing is not None:
-        return missing
+def _within(order: Order, context: Context, name: str) -> Decision | None:
     if _reduces(order, context):
-        return Decision(code=LOSSES[name][0], passed=True)
+        return None
     return _judge(context.profit, context.limits, context.currency, name)
 
 
-def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision:
-    code, what = LOSSES[name]
-    observed, limit = losses_of(profit)[name], limits.numbers[name]
+def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision | None:
+    observed, limit = LOSSES[name](profit), limits.numbers[name]
     if observed is None:
         return Decision(
             code="NO_PNL",
             message=f"{name} cannot be checked: the broker has not told what the account made today.",
         )
-    passed = observed <= limit
+    if observed <= limit:
+        return None
     return Decision(
-        code=code,
-        passed=passed,
-        message=""
-        if passed
-        else f"{what} {observed:,.2f} {currency}, above {name} {limit:,f}; only orders that reduce a "
-        "position may go.",
+        code=name.upper(),
+        message=f"{SENTENCES[name]} {observed:,.2f} {currency}, above {name} {limit:,f}; only orders that "
+        "reduce a position may go.",
         observed=observed,
         limit=limit,
         unit=currency,
@@ -99,7 +96,8 @@ def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision
 
 def _reduces(order: Order, context: Context) -> bool:
     """Whether all open orders of this side, this one included, lead at most to a flat position."""
-    line = context.own
+    line = context.line
+    assert line is not None
     if order.sign > 0:
         return line.position < 0 and line.position + line.buys <= 0
     return line.position > 0 and line.position - line.sells >= 0

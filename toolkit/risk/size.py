@@ -9,39 +9,30 @@ from toolkit.risk.context import Context
 from toolkit.risk.line import ZERO, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.margin import enough_margin
 from toolkit.risk.order import Order
-from toolkit.risk.verdicts import at_most, gap, unreadable
+from toolkit.risk.verdicts import above
 
 
-def quantity_is_usual(order: Order, context: Context) -> Decision:
+def quantity_is_usual(order: Order, context: Context) -> Decision | None:
     """The quantity is at most ``fat_finger_multiple`` times what is usual for the strategy."""
-    fault = unreadable(order, "fat_finger_multiple")
-    if fault is not None:
-        return fault
-    assert order.quantity is not None
-    usual = context.usual_quantity
-    if usual is None:
-        return Decision(code="FAT_FINGER", passed=True)
-    return at_most(
-        "FAT_FINGER",
-        f"its quantity over the {usual:f} that is usual for strategy {order.strategy!r} is",
-        order.quantity / usual,
-        context.limits.numbers["fat_finger_multiple"],
-        "times",
-    )
+    usual, quantity = context.usual_quantity, order.quantity
+    assert quantity is not None
+    multiple = context.limits.numbers["fat_finger_multiple"]
+    if usual is None or quantity <= multiple * usual:
+        return None
+    what = f"its quantity over the {usual:f} that is usual for strategy {order.strategy!r} is"
+    return above("FAT_FINGER", what, quantity / usual, multiple, "times")
 
 
-def order_notional(order: Order, context: Context) -> Decision:
+def order_notional(order: Order, context: Context) -> Decision | None:
     """
     Quantity x price x multiplier is at most ``max_order_notional``, in account currency.
 
     A buy with a limit costs at most its limit; every other order may trade at the dearer of its own
     prices and the side of the quote that it meets, or the contract's mark without one.
     """
-    missing = gap(order, context, "max_order_notional")
-    if missing is not None:
-        return missing
+    line, limit = context.line, context.limits.numbers["max_order_notional"]
+    assert line is not None
     assert order.quantity is not None
-    line, limit = context.own, context.limits.numbers["max_order_notional"]
     if order.sign > 0 and order.limit_price is not None:
         price: Decimal | None = order.limit_price
         source = "limit"
@@ -56,62 +47,51 @@ def order_notional(order: Order, context: Context) -> Decision:
         observed = order.quantity * line.money(price)
     except MissingRateError as error:
         return _no_rate(str(error))
-    return at_most("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
+    if observed <= limit:
+        return None
+    return above("MAX_ORDER_NOTIONAL", "the order may cost", observed, limit, context.currency, source)
 
 
-def margin_left(_order: Order, context: Context) -> Decision:
+def margin_left(_order: Order, context: Context) -> Decision | None:
     """Excess liquidity after the order is at least ``min_excess_liquidity``, if the broker was asked."""
     if context.margin is None:
-        return Decision(code="MARGIN", passed=True)
+        return None
     return enough_margin(context.margin, context.limits.numbers["min_excess_liquidity"], context.currency)
 
 
-def gross_exposure_within_limit(order: Order, context: Context) -> Decision:
+def gross_exposure_within_limit(_order: Order, context: Context) -> Decision | None:
     """Worst-case gross exposure after this order is at most ``max_gross_exposure``, in account currency."""
-    limit = context.limits.numbers["max_gross_exposure"]
-    missing = gap(order, context, "max_gross_exposure")
-    if missing is not None:
-        return missing
-    worth = _worth(context)
-    if isinstance(worth, Decision):
-        return worth
-    after = worth.gross
-    passed = after <= limit
+    worth, limit = context.worth, context.limits.numbers["max_gross_exposure"]
+    if not isinstance(worth, Worth):
+        return _unmeasured(worth)
+    if worth.gross <= limit:
+        return None
     return Decision(
         code="MAX_GROSS_EXPOSURE",
-        passed=passed,
-        message=""
-        if passed
-        else f"gross exposure would be {after:,.2f}, above max_gross_exposure {limit:,.2f}.",
-        observed=after,
+        message=f"gross exposure would be {worth.gross:,.2f}, above max_gross_exposure {limit:,.2f}.",
+        observed=worth.gross,
         limit=limit,
         unit=context.currency,
         price_source="quote",
     )
 
 
-def net_exposure_within_limit(order: Order, context: Context) -> Decision:
+def net_exposure_within_limit(order: Order, context: Context) -> Decision | None:
     """
     Worst-case net exposure on the order's side is within ``max_net_exposure``, in account currency.
 
     A buy is held against the upper end of the band alone and a sell against the lower one, so an
     order that leads back towards zero passes wherever the account stands.
     """
-    limit = context.limits.numbers["max_net_exposure"]
-    missing = gap(order, context, "max_net_exposure")
-    if missing is not None:
-        return missing
-    worth = _worth(context)
-    if isinstance(worth, Decision):
-        return worth
+    worth, limit = context.worth, context.limits.numbers["max_net_exposure"]
+    if not isinstance(worth, Worth):
+        return _unmeasured(worth)
     after = worth.up if order.sign > 0 else worth.down
-    passed = after * order.sign <= limit
+    if after * order.sign <= limit:
+        return None
     return Decision(
         code="MAX_NET_EXPOSURE",
-        passed=passed,
-        message=""
-        if passed
-        else f"net exposure would be {after:,.2f}, beyond max_net_exposure {limit:,.2f} either way.",
+        message=f"net exposure would be {after:,.2f}, beyond max_net_exposure {limit:,.2f} either way.",
         observed=after,
         limit=limit,
         unit=context.currency,
@@ -119,61 +99,46 @@ def net_exposure_within_limit(order: Order, context: Context) -> Decision:
     )
 
 
-def position_within_limit(order: Order, context: Context) -> Decision:
+def position_within_limit(order: Order, context: Context) -> Decision | None:
     """
     The position that open orders can lead to on the order's side is at most ``max_position`` units.
 
     An order that only reduces the position stays on its side of zero, and passes.
     """
-    missing = gap(order, context, "max_position")
-    if missing is not None:
-        return missing
-    line, limit = context.own, context.limits.numbers["max_position"]
+    line, limit = context.line, context.limits.numbers["max_position"]
+    assert line is not None
     after = line.position + line.buys if order.sign > 0 else line.position - line.sells
-    passed = after * order.sign <= limit
+    if after * order.sign <= limit:
+        return None
     return Decision(
         code="MAX_POSITION",
-        passed=passed,
-        message=""
-        if passed
-        else f"the position in {line.name} could become {after}, beyond max_position {limit} either way.",
+        message=f"the position in {line.name} could become {after}, beyond max_position {limit} either way.",
         observed=after,
         limit=limit,
         unit="units",
     )
 
 
-def no_short_sale(order: Order, context: Context) -> Decision:
+def no_short_sale(order: Order, context: Context) -> Decision | None:
     """Open sells, this one included, are at most the long position, in units of the contract."""
-    missing = gap(order, context, "allow_short")
-    if missing is not None:
-        return missing
     if order.sign > 0:
-        return Decision(code="SHORT_SALE", passed=True)
-    line = context.own
+        return None
+    line = context.line
+    assert line is not None
     held = max(line.position, ZERO)
-    passed = line.sells <= held
+    if line.sells <= held:
+        return None
     return Decision(
         code="SHORT_SALE",
-        passed=passed,
-        message=""
-        if passed
-        else f"{line.sells} {line.name} would be on sale with {held} held; short sales are not allowed.",
+        message=f"{line.sells} {line.name} would be on sale with {held} held; short sales are not allowed.",
         observed=line.sells,
         limit=held,
         unit="units",
     )
 
 
-def _worth(context: Context) -> Worth | Decision:
-    """Exposure of everything, the order included, or the denial for what it cannot be measured for."""
-    match context.worth:
-        case MissingPriceError() as error:
-            return _no_price(str(error))
-        case MissingRateError() as error:
-            return _no_rate(str(error))
-        case worth:
-            return worth
+def _unmeasured(error: MissingPriceError | MissingRateError) -> Decision:
+    return _no_price(str(error)) if isinstance(error, MissingPriceError) else _no_rate(str(error))
 
 
 def _no_price(name: str) -> Decision:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from toolkit.orders.intent import ORDER_TYPES
 from toolkit.risk.columns import EXACT_INT, Bools, InexactError, Ints, guard, scaled
 from toolkit.risk.kinds import Columns, Kind
-from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError
 from toolkit.risk.overlay import Overlay
 from toolkit.risk.running import Grouping
 
@@ -117,7 +117,8 @@ class Table:
             total = book.exposure.total()
         except (MissingPriceError, MissingRateError):
             total = NOTHING  # then nothing that adds up is an open question
-        self.total = Worth(*(whole(amount, self.money_decimals) for amount in total))  # type: ignore[arg-type]
+        parts = (total.gross, total.up, total.down)
+        self.total = tuple(whole(amount, self.money_decimals) for amount in parts)
         accounts = sorted({kind.order.account or book.account for kind in kinds})
         self.accounts = {account: code for code, account in enumerate(accounts)}
         self._guard_money()

@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.risk import flow, size
 from toolkit.risk.ahead import Ahead
 from toolkit.risk.columns import Ints
+from toolkit.risk.context import Context
 from toolkit.risk.encounters import repeat, self_cross
 from toolkit.risk.rules import Check
 from toolkit.risk.tables import Outcome
@@ -41,29 +42,27 @@ def _short_sale(ahead: Ahead) -> Outcome:
 
 
 def _open_orders(ahead: Ahead) -> Outcome:
-    return _count(ahead, flow.open_orders_within_limit, "max_open_orders", ahead.orders)
+    return _count(ahead, "max_open_orders", ahead.orders, lambda now: now.open_orders)
 
 
 def _open_per_side(ahead: Ahead) -> Outcome:
     before = np.where(ahead.table.sign > 0, ahead.orders_of(1), ahead.orders_of(-1))
-    return _count(ahead, flow.open_orders_per_side_within_limit, "max_open_orders_per_side", before)
+    return _count(ahead, "max_open_orders_per_side", before, lambda now: now.same_side)
 
 
 def _rate(ahead: Ahead) -> Outcome:
-    return _count(ahead, flow.rate_within_limit, "max_orders_per_second", ahead.orders)
+    return _count(ahead, "max_orders_per_second", ahead.orders, lambda now: now.orders_this_second)
 
 
 def _per_day(ahead: Ahead) -> Outcome:
     before = ahead.orders_of(1) + ahead.orders_of(-1)
-    return _count(ahead, flow.orders_per_day_within_limit, "max_orders_per_day", before)
+    return _count(ahead, "max_orders_per_day", before, lambda now: now.orders_today)
 
 
-def _count(ahead: Ahead, check: Check, name: str, before: Ints) -> Outcome:
-    """A rule that counts orders: its count on one row alone, and the rows before each."""
-    alone = ahead.table.by_kind(
-        f"{name} alone", lambda k: int(k.observed(check)) if k.open_question(check) else 0
-    )
-    return ahead.table.at_most(alone + before, name, 0)
+def _count(ahead: Ahead, name: str, before: Ints, so_far: Callable[[Context], int]) -> Outcome:
+    """A rule that counts orders: those that there are, the rows before each, and the row itself."""
+    table = ahead.table
+    return table.at_most(table.by_kind(f"{name} so far", lambda k: so_far(k.context)) + before + 1, name, 0)
 
 
 TOGETHER: Final[dict[Check, Callable[[Ahead], Outcome]]] = {
