@@ -195,6 +195,7 @@ class MarketBook:
         """Remember what an intent's contract turned out to be."""
         found = contracts.instrument(details.contract, details)
         self._instruments[found.con_id] = found
+        self.exposure.touch(found.con_id)
         self._named.clear()
         if not intent.con_id:
             self._resolved[_key(*(getattr(intent, name) for name in IDENTITY))] = found

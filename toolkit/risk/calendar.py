@@ -20,6 +20,9 @@ def market_open(order: Order, context: Context) -> Decision | None:
     assert now is not None
     outside = order.raw.get("outside_rth") is True
     hours = instrument.all_hours if outside else instrument.regular_hours
+    for start, end in hours or ():
+        if start <= now < end:
+            return None
     # Hours are told for some days; past the last of them they say nothing.
     if not hours or now > hours[-1][1]:
         return Decision(
@@ -28,9 +31,6 @@ def market_open(order: Order, context: Context) -> Decision | None:
         )
     if order.raw.get("tif") == AT_THE_OPEN:
         return None
-    for start, end in hours:
-        if start <= now < end:
-            return None
     opening = next((start for start, _ in hours if start > now), None)
     when = "" if opening is None else f" until {opening:%Y-%m-%d %H:%M} UTC"
     what = "outside regular hours too" if outside else "for regular trading"

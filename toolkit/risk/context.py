@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.state import OrderState
@@ -19,6 +18,7 @@ from toolkit.risk.margin import Margin
 from toolkit.risk.order import Order
 from toolkit.risk.profit import Profit
 
+_NO_QUOTE: Final = Quote()
 _NO_PROFIT: Final = Profit()
 
 
@@ -37,7 +37,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         line: what is held and open in the order's contract, the order included; None while the
             contract is not resolved or the positions are not known.
         worth: exposure of everything, the order included, or what it cannot be measured for.
-        quote_age: seconds since the quote's last tick; None when it never had one.
+        quote_age: seconds since the last tick of a quote with both sides; None without one.
         mid: half way between the quote's sides; None unless both are there.
         open_orders: orders that may still trade, without the one that the order replaces.
         same_side: those of them in the order's contract and on its side.
@@ -58,7 +58,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     currency: str = ""
     instrument: Instrument | None = None
-    quote: Quote = Quote()
+    quote: Quote = _NO_QUOTE
     line: Line | None = None
     worth: Worth | MissingPriceError | MissingRateError = NOTHING
     quote_age: Decimal | None = None
@@ -79,13 +79,41 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, order: Order, book: Book, instrument: Instrument | None, limits: Limits) -> Context:
         """The snapshot for one order and its contract; what no limit asks for is left out."""
         now, history, exposure, enforced = book.now(), book.history, book.exposure, limits.in_force
-        account = cls(
+        quote, mid, age, after = _NO_QUOTE, None, None, None
+        worth: Worth | MissingPriceError | MissingRateError = NOTHING
+        opposite: Sequence[OrderState] = ()
+        same_side = today = fills = 0
+        if instrument is not None:
+            con_id = instrument.con_id
+            quote = book.quote(con_id)
+            mid = quote.mid
+            if mid is not None and quote.at is not None:
+                age = seconds(now - quote.at)
+            line = exposure.line(con_id, instrument, without=order.replaces)
+            same_side = line.buy_orders if order.sign > 0 else line.sell_orders
+            if exposure.known:
+                after, worth = _with_order(line, order, con_id, exposure)
+            if "allow_self_cross" in enforced:
+                opposite = exposure.orders(con_id, -order.sign, without=order.replaces)
+            if "max_orders_per_day" in enforced:
+                today = history.orders(con_id, now) - bool(order.replaces)
+            if "max_fills_per_minute" in enforced:
+                fills = history.fills(order.strategy, con_id, now)
+        return cls(
             limits=limits,
             bound=True,
             now=now,
             account=book.account,
             currency=book.currency,
+            instrument=instrument,
+            quote=quote,
+            line=after,
+            worth=worth,
+            quote_age=age,
+            mid=mid,
             open_orders=exposure.count - bool(order.replaces),
+            same_side=same_side,
+            opposite=opposite,
             recent=history.accepted_since(now - limits.look_back) if "repeat_window_s" in enforced else (),
             orders_this_second=(
                 history.accepted_within(RATE_WINDOW, now) if "max_orders_per_second" in enforced else 0
@@ -93,6 +121,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             usual_quantity=(
                 history.usual_quantity(order.strategy) if "fat_finger_multiple" in enforced else None
             ),
+            orders_today=today,
+            recent_fills=fills,
             efficiency=history.efficiency(now) if "max_order_efficiency_ratio" in enforced else ZERO,
             margin=(
                 book.margin(str(order.raw.get("intent_id") or ""))
@@ -100,33 +130,6 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
                 else None
             ),
             profit=book.profit,
-        )
-        if instrument is None:
-            return account
-        con_id = instrument.con_id
-        quote = book.quote(con_id)
-        line = exposure.line(con_id, instrument, without=order.replaces)
-        after, worth = _with_order(line, order, con_id, exposure) if exposure.known else (None, NOTHING)
-        return replace(
-            account,
-            instrument=instrument,
-            quote=quote,
-            mid=quote.mid,
-            quote_age=None if quote.at is None else seconds(now - quote.at),
-            line=after,
-            worth=worth,
-            same_side=line.buy_orders if order.sign > 0 else line.sell_orders,
-            opposite=(
-                exposure.orders(con_id, -order.sign, without=order.replaces)
-                if "allow_self_cross" in enforced
-                else ()
-            ),
-            orders_today=(
-                history.orders(con_id, now) - bool(order.replaces) if "max_orders_per_day" in enforced else 0
-            ),
-            recent_fills=(
-                history.fills(order.strategy, con_id, now) if "max_fills_per_minute" in enforced else 0
-            ),
         )
 
 

@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
@@ -89,6 +91,8 @@ class Exposure:
         """orders that may still trade"""
         self._prices = prices
         self._holdings: dict[int, Holding] = {}
+        self._lines: dict[int, Line] = {}
+        """as they were worth when last touched"""
         self._worths: dict[int, Worth | MissingPriceError | MissingRateError] = {}
         self._unmeasured: dict[int, MissingPriceError | MissingRateError] = {}
         self._total = NOTHING
@@ -148,33 +152,22 @@ class Exposure:
 
         Args:
             con_id: its number.
-            instrument: the contract, when it is known better than by its number.
+            instrument: the contract, for when there is neither a position nor an order in it.
             without: an intent whose order is left out.
         """
-        holding = self._holdings.get(con_id, _NO_HOLDING)
-        prices = self._prices
-        instrument = instrument or prices.by_number(con_id)
-        if instrument is not None:
-            name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
-        else:
-            name, currency, multiplier = _told_by_orders(holding)
-        line = Line(
-            name=name or f"contract {con_id}",
-            currency=currency,
-            multiplier=multiplier,
-            mark=prices.mark(con_id),
-            rate=prices.rate(currency),
-            position=holding.position,
-            buys=holding.buys,
-            sells=holding.sells,
-            buy_orders=holding.buy_orders,
-            sell_orders=holding.sell_orders,
-            highest=holding.highest(without),
-        )
+        if self._touched:
+            self._refresh()
+        line = self._lines.get(con_id)
+        if line is None:  # nothing was ever held or open there
+            return self._line(con_id, instrument)
+        if not without:
+            return line
+        holding = self._holdings[con_id]
         left_out = holding.orders.get(without)
         if left_out is None:
             return line
-        return line.with_order(left_out.sign, -left_out.quantity, count=-1)
+        rest = line.with_order(left_out.sign, -left_out.quantity, count=-1)
+        return replace(rest, highest=holding.highest(without))
 
     def contracts(self) -> list[int]:
         """Numbers of the contracts with a position or an open order."""
@@ -232,14 +225,37 @@ class Exposure:
             if isinstance(before, Worth):
                 self._total = self._total.minus(before)
             self._unmeasured.pop(con_id, None)
+            line = self._lines[con_id] = self._line(con_id)
             try:
-                worth = self.line(con_id).worth()
+                worth = line.worth()
             except (MissingPriceError, MissingRateError) as error:
                 self._worths[con_id] = self._unmeasured[con_id] = error
             else:
                 self._worths[con_id] = worth
                 self._total = self._total.plus(worth)
         self._touched.clear()
+
+    def _line(self, con_id: int, instrument: Instrument | None = None) -> Line:
+        holding = self._holdings.get(con_id, _NO_HOLDING)
+        prices = self._prices
+        instrument = instrument or prices.by_number(con_id)
+        if instrument is not None:
+            name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
+        else:
+            name, currency, multiplier = _told_by_orders(holding)
+        return Line(
+            name=name or f"contract {con_id}",
+            currency=currency,
+            multiplier=multiplier,
+            mark=prices.mark(con_id),
+            rate=prices.rate(currency),
+            position=holding.position,
+            buys=holding.buys,
+            sells=holding.sells,
+            buy_orders=holding.buy_orders,
+            sell_orders=holding.sell_orders,
+            highest=holding.highest(),
+        )
 
     def _holding(self, con_id: int) -> Holding:
         found = self._holdings.get(con_id)

@@ -12,7 +12,7 @@ from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
 from toolkit.risk.limits import BY_NAME, RATE_WINDOW, Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
-from toolkit.risk.loss import LOSSES
+from toolkit.risk.loss import losses_of
 from toolkit.risk.order import Order
 from toolkit.risk.portfolio import Portfolio
 
@@ -97,8 +97,7 @@ def _of_account(portfolio: Portfolio, book: Book) -> Iterator[tuple[str, tuple[s
         ("max_net_exposure", max(worth.up, -worth.down)),
     ):
         yield name, (missing, None if missing else used)
-    for name, loss_of in LOSSES.items():
-        loss = loss_of(book.profit)
+    for name, loss in losses_of(book.profit).items():
         yield name, ("" if loss is not None else "what the account made today", loss)
     lines, more = portfolio.lines.values(), sum(portfolio.more.values())
     yield "max_open_orders", ("", Decimal(sum(line.buy_orders + line.sell_orders for line in lines)))

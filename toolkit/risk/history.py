@@ -122,7 +122,12 @@ class History:
 
     def accepted_within(self, window: timedelta, now: datetime) -> int:
         """How many orders risk let pass less than ``window`` ago."""
-        return len(self.accepted_since(now - window))
+        count, since = 0, now - window
+        for state in reversed(self._accepted):
+            if state.accepted_at is None or state.accepted_at <= since:
+                break
+            count += 1
+        return count
 
     def orders(self, con_id: int, now: datetime) -> int:
         """Orders accepted today in one contract."""

@@ -64,16 +64,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         up, down = self.position + self.buys, self.position - self.sells
         return max(abs(up), abs(down), abs(self.position))
 
-    def money(self, price: Decimal) -> Decimal:
+    def unit(self) -> Decimal:
         """
-        One unit at a price, in the account's currency.
+        The account's currency per unit of the contract and price unit.
 
         Raises:
             MissingRateError: no exchange rate is known.
         """
         if self.rate is None:
             raise MissingRateError(f"{self.name} trades in {self.currency}, and no exchange rate is known")
-        return price * self.multiplier * self.rate
+        return self.multiplier * self.rate
 
     def worth(self) -> Worth:
         """
@@ -88,14 +88,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
             return NOTHING
         if self.mark is None and self.highest is None:
             raise MissingPriceError(self.name)
-        mark = worst = self.money(self.mark or ZERO)
+        mark = worst = self.mark or ZERO
         # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
-        if self.highest is not None and self.highest > (self.mark or ZERO):
-            worst = self.money(self.highest)
+        if self.highest is not None and self.highest > mark:
+            worst = self.highest
+        unit = self.unit()
         return Worth(
-            max(abs(up), abs(down), abs(position)) * worst,
-            up * (worst if up > ZERO else mark),
-            down * (worst if down < ZERO else mark),
+            max(abs(up), abs(down), abs(position)) * worst * unit,
+            up * (worst if up > ZERO else mark) * unit,
+            down * (worst if down < ZERO else mark) * unit,
         )
 
 

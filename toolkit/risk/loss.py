@@ -9,23 +9,9 @@ from typing import Final
 from toolkit.orders.events import Decision
 from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
-from toolkit.risk.line import ZERO
 from toolkit.risk.order import Order
 from toolkit.risk.profit import Profit
 
-
-def daily_loss(profit: Profit) -> Decimal | None:
-    """Today's loss, 0 for a gain; None while the broker has not told."""
-    return None if profit.daily is None else max(-profit.daily, ZERO)
-
-
-def drawdown(profit: Profit) -> Decimal | None:
-    """The fall from the day's highest value; None while the broker has not told."""
-    return profit.drawdown
-
-
-LOSSES: Final = {"max_daily_loss": daily_loss, "max_drawdown": drawdown}
-"""Limit -> what counts against it."""
 SENTENCES: Final = {
     "max_daily_loss": "today's loss is",
     "max_drawdown": "the account has fallen from the day's highest value by",
@@ -33,19 +19,30 @@ SENTENCES: Final = {
 """Limit -> how its denial begins."""
 
 
+def losses_of(profit: Profit) -> dict[str, Decimal | None]:
+    """Limit -> what counts against it now; None while the broker has not told."""
+    return {"max_daily_loss": profit.loss, "max_drawdown": profit.drawdown}
+
+
 def daily_loss_within_limit(order: Order, context: Context) -> Decision | None:
     """Today's loss is at most ``max_daily_loss``, or the order reduces a position."""
-    return _within(order, context, "max_daily_loss")
+    denial = _judge("max_daily_loss", context.profit.loss, context.limits, context.currency)
+    return None if denial is None or _reduces(order, context) else denial
 
 
 def drawdown_within_limit(order: Order, context: Context) -> Decision | None:
     """The fall from the day's highest value is at most ``max_drawdown``, or the order reduces a position."""
-    return _within(order, context, "max_drawdown")
+    denial = _judge("max_drawdown", context.profit.drawdown, context.limits, context.currency)
+    return None if denial is None or _reduces(order, context) else denial
 
 
 def breaches(profit: Profit, limits: Limits, currency: str = "") -> list[Decision]:
     """The limits on losses that are passed, or that cannot be measured; empty while all is well."""
-    verdicts = (_judge(profit, limits, currency, name) for name in LOSSES if name in limits.numbers)
+    verdicts = (
+        _judge(name, observed, limits, currency)
+        for name, observed in losses_of(profit).items()
+        if name in limits.numbers
+    )
     return [verdict for verdict in verdicts if verdict is not None]
 
 
@@ -69,14 +66,8 @@ def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Dec
     profit.listeners.append(look)
 
 
-def _within(order: Order, context: Context, name: str) -> Decision | None:
-    if _reduces(order, context):
-        return None
-    return _judge(context.profit, context.limits, context.currency, name)
-
-
-def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision | None:
-    observed, limit = LOSSES[name](profit), limits.numbers[name]
+def _judge(name: str, observed: Decimal | None, limits: Limits, currency: str) -> Decision | None:
+    limit = limits.numbers[name]
     if observed is None:
         return Decision(
             code="NO_PNL",

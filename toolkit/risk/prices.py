@@ -10,7 +10,7 @@ from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP
 from toolkit.risk.context import Context
 from toolkit.risk.line import ZERO
 from toolkit.risk.order import Order
-from toolkit.risk.verdicts import above, quantity_and_side_readable
+from toolkit.risk.verdicts import above
 
 BPS: Final = Decimal(10_000)
 COLLAR_QUOTE_AGE_S: Final = Decimal(60)
@@ -71,7 +71,7 @@ def price_within_collar(order: Order, context: Context) -> Decision | None:
     price, stop = order.limit_price, order.stop_price
     if price is None:
         return _no_own_price(order, "limit_price")
-    missing = quantity_and_side_readable(order, context, "price_collar_bps") or _unusable(context)
+    missing = _unusable(context)
     if missing is not None:
         return missing
     reference, source = _touch(order, context), "quote"
@@ -93,7 +93,7 @@ def stop_beyond_quote(order: Order, context: Context) -> Decision | None:
     stop = order.stop_price
     if stop is None:
         return _no_own_price(order, "stop_price")
-    missing = quantity_and_side_readable(order, context, "price_collar_bps") or _unusable(context)
+    missing = _unusable(context)
     if missing is not None:
         return missing
     reference = _touch(order, context)
@@ -138,16 +138,16 @@ def _unusable(context: Context) -> Decision | None:
 
 
 def _fresh(context: Context, limit: Decimal) -> Decision | None:
-    quote, age = context.quote, context.quote_age
-    if quote.bid is None or quote.ask is None or age is None:
+    age, delayed = context.quote_age, context.quote.delayed
+    if age is None:
         return _no_quote()
-    if quote.delayed:
+    if delayed:
         age += DELAY_S
     if age <= limit:
         return None
-    what = "delayed by 15 minutes, so " if quote.delayed else ""
+    what = "delayed by 15 minutes, so " if delayed else ""
     return Decision(
-        code="DELAYED_QUOTE" if quote.delayed else "STALE_QUOTE",
+        code="DELAYED_QUOTE" if delayed else "STALE_QUOTE",
         message=f"the quote is {what}{age:.1f} s old; at most {limit} s is allowed.",
         observed=age,
         limit=limit,

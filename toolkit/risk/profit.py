@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 
+from toolkit.risk.line import ZERO
+
 
 class Profit:
     """
@@ -24,7 +26,14 @@ class Profit:
         self.drawdown: Decimal | None = None
         self.listeners: list[Callable[[], None]] = []
         self._day = date.min
-        self._highest = Decimal(0)
+        self._highest = ZERO
+
+    @property
+    def loss(self) -> Decimal | None:
+        """Today's loss, 0 for a gain; None until the broker told the profit."""
+        if self.daily is None:
+            return None
+        return -self.daily if self.daily < ZERO else ZERO
 
     def tell_daily(self, amount: Decimal | None) -> None:
         """The broker's profit of the day; None when it has none to tell."""

@@ -47,6 +47,7 @@ class Rule(NamedTuple):
 
 NAMES: Final = (contract_known_if_bound,)
 CONTRACT: Final = (contract_known,)
+ORDER: Final = (quantity_and_side_readable,)
 SIDE: Final = (contract_known, side_readable)
 MEETING: Final = (contract_known, quantity_and_side_readable)
 SIZE: Final = (quantity_and_side_readable, contract_known, positions_known)
@@ -63,12 +64,12 @@ RULES: Final = (
     Rule(prices.quote_fresh, ("max_quote_age_s",)),
     Rule(prices.quote_uncrossed, ("max_quote_age_s", "max_spread_bps")),
     Rule(prices.spread_within_limit, ("max_spread_bps",)),
-    Rule(prices.price_within_collar, ("price_collar_bps",)),
-    Rule(prices.stop_beyond_quote, ("price_collar_bps",)),
+    Rule(prices.price_within_collar, ("price_collar_bps",), ORDER),
+    Rule(prices.stop_beyond_quote, ("price_collar_bps",), ORDER),
     Rule(prices.move_within_limit, ("max_move_bps",)),
     Rule(calendar.market_open, ("allow_closed_market",), CONTRACT),
     Rule(calendar.expiry_far_enough, ("min_days_to_expiry",), CONTRACT),
-    Rule(size.quantity_is_usual, ("fat_finger_multiple",), (quantity_and_side_readable,)),
+    Rule(size.quantity_is_usual, ("fat_finger_multiple",), ORDER),
     Rule(size.order_notional, ("max_order_notional",), SIZE),
     Rule(size.gross_exposure_within_limit, ("max_gross_exposure",), SIZE),
     Rule(size.net_exposure_within_limit, ("max_net_exposure",), SIZE),
@@ -109,11 +110,18 @@ def judge(rule: Rule, order: Order, context: Context) -> Decision | None:
 def denials(rules: RuleSet, order: Order, context: Context) -> list[Decision]:
     """Why the order may not go; empty when it may."""
     known = context.line is not None and order.quantity is not None and order.sign
+    found = []
     if known or not context.bound:  # no need can be missing then, and asking for each would be waste
-        verdicts = [check(order, context) for check in rules.checks]
+        for check in rules.checks:
+            denial = check(order, context)
+            if denial is not None:
+                found.append(denial)
     else:
-        verdicts = [judge(rule, order, context) for rule in rules.rules]
-    return [verdict for verdict in verdicts if verdict is not None]
+        for rule in rules.rules:
+            denial = judge(rule, order, context)
+            if denial is not None:
+                found.append(denial)
+    return found
 
 
 def in_force(limits: Limits, *, bound: bool) -> RuleSet:

@@ -44,7 +44,7 @@ def order_notional(order: Order, context: Context) -> Decision | None:
     if not price:
         return _no_price(line.name)
     try:
-        observed = order.quantity * line.money(price)
+        observed = order.quantity * price * line.unit()
     except MissingRateError as error:
         return _no_rate(str(error))
     if observed <= limit:
