@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         ibkr_account: account to trade, ``""`` for the only one.
         ibkr_read_only: connect and watch, place nothing; unset: read-only unless paper.
         max_order_quantity, max_gross_exposure, ... allowed_sec_types: risk limits, each explained with
-            its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
+            its unit in ``toolkit.risk.catalogue.LIMITS``; lists are comma separated.
         limits_file: YAML file with risk limits; unset: limits.yaml in toolkit_home, if it is there.
         prometheus_port: where metrics, health and readiness are served, 0 for nowhere.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.

@@ -12,8 +12,8 @@ from toolkit.app.engine import Engine
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ConfigError
 from toolkit.gateway import PaperGateway
+from toolkit.risk.catalogue import DEFAULTS, LIMITS
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.limits import DEFAULTS, LIMITS
 from toolkit.risk.limits_table import limits_table
 from toolkit.settings import Settings
 

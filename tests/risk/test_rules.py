@@ -32,8 +32,8 @@ from tests.risk.cases import (
 from tests.risk.desk import Desk, working
 from toolkit.orders.events import Decision
 from toolkit.risk import rules
+from toolkit.risk.catalogue import LIMITS
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.limits import LIMITS
 from toolkit.risk.rules import RULES, Rule
 
 INSIDE = {**cases.INSIDE, **day_cases.INSIDE, **edge_cases.INSIDE}

@@ -10,9 +10,10 @@ import msgspec
 
 from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
+from toolkit.risk.catalogue import DEFAULTS
 from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import DEFAULTS, Limits
+from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
 from toolkit.risk.rules import RuleSet, denials, in_force
 from toolkit.risk.scopes import ScopedLimits
@@ -23,7 +24,7 @@ class SimpleRiskChecker:
     Decides whether an order intent may go to the broker.
 
     Args:
-        config: limits by name, see ``limits.LIMITS``: ``max_order_quantity`` (units of the contract
+        config: limits by name, see ``catalogue.LIMITS``: ``max_order_quantity`` (units of the contract
             per order, default 1,000), ``max_gross_exposure`` (account currency, default 1,000,000)
             and more, which are not in force unless set; ``strategies`` and ``symbols`` hold tighter
             ones, see ``scopes.ScopedLimits``. An unknown name raises ConfigError.

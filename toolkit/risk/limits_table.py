@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.risk.limits import LIMITS
+from toolkit.risk.catalogue import LIMITS
 
 
 def limits_table() -> str:

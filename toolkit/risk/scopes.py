@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from toolkit.errors import ConfigError
-from toolkit.risk.limits import LIMITS, Limits, complete, refuse_unknown
+from toolkit.risk.catalogue import LIMITS
+from toolkit.risk.limits import Limits, complete, refuse_unknown
 
 SCOPES: Final = {"strategies": "strategy", "symbols": "symbol"}
 """Section of a config -> what its names are."""
