@@ -66,12 +66,15 @@ class Settings(BaseSettings):
     min_excess_liquidity: Amount | None = None
     what_if_above: Amount | None = None
     max_position: Amount | None = None
+    max_position_pct_nav: Amount | None = None
     price_collar_bps: Amount | None = None
+    price_collar_ticks: Amount | None = None
     max_quote_age_s: Amount | None = None
     max_spread_bps: Amount | None = None
     max_orders_per_second: Amount | None = None
     repeat_window_s: Amount | None = None
     max_orders_per_day: Amount | None = None
+    max_quantity_per_day: Amount | None = None
     max_fills_per_minute: Amount | None = None
     max_order_efficiency_ratio: Amount | None = None
     fat_finger_multiple: Amount | None = None
@@ -80,6 +83,7 @@ class Settings(BaseSettings):
     max_open_orders: Amount | None = None
     max_open_orders_per_side: Amount | None = Decimal(20)
     allow_short: bool = True
+    allow_unlocated_short: bool = True
     allow_closed_market: bool = True
     allow_self_cross: bool = True
     blocked_symbols: str = ""
@@ -211,12 +215,15 @@ _LIMITS = (
     "min_excess_liquidity",
     "what_if_above",
     "max_position",
+    "max_position_pct_nav",
     "price_collar_bps",
+    "price_collar_ticks",
     "max_quote_age_s",
     "max_spread_bps",
     "max_orders_per_second",
     "repeat_window_s",
     "max_orders_per_day",
+    "max_quantity_per_day",
     "max_fills_per_minute",
     "max_order_efficiency_ratio",
     "fat_finger_multiple",
@@ -225,6 +232,7 @@ _LIMITS = (
     "max_open_orders",
     "max_open_orders_per_side",
     "allow_short",
+    "allow_unlocated_short",
     "allow_closed_market",
     "allow_self_cross",
     "blocked_symbols",

@@ -29,8 +29,8 @@ HARMLESS = {
     "order.symbol and order.con_id and 'the contract'": "as above",
     "loss._reduces: line.position < 0 -> line.position <= 0": "a buy from flat leads beyond it anyway",
     "loss._reduces: line.position > 0 -> line.position >= 0": "as above, for a sell",
-    "prices.price_within_collar: (stop - reference) * order.sign > ZERO -> "
-    "(stop - reference) * order.sign >= ZERO": "both references are the same price",
+    "prices._reference: (stop - touch) * order.sign > ZERO -> "
+    "(stop - touch) * order.sign >= ZERO": "both references are the same price",
     "rules.denials: known or not context.bound -> known and (not context.bound)": "asks for every need, "
     "which is slower and nothing else",
 }

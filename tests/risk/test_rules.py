@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.risk import cases, day_cases, edge_cases
+from tests.risk import cases, day_cases, edge_cases, size_cases
 from tests.risk.cases import (
     AGE,
     COLLAR,
@@ -34,10 +34,11 @@ from toolkit.orders.events import Decision
 from toolkit.risk import rules
 from toolkit.risk.catalogue import LIMITS
 from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.limits import OWN_RATE
 from toolkit.risk.rules import RULES, Rule
 
-INSIDE = {**cases.INSIDE, **day_cases.INSIDE, **edge_cases.INSIDE}
-OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE, **edge_cases.OUTSIDE}
+INSIDE = {**cases.INSIDE, **day_cases.INSIDE, **edge_cases.INSIDE, **size_cases.INSIDE}
+OUTSIDE = {**cases.OUTSIDE, **day_cases.OUTSIDE, **edge_cases.OUTSIDE, **size_cases.OUTSIDE}
 
 
 def denied_as(case: Case) -> list[str]:
@@ -83,6 +84,9 @@ NEEDS_CONTRACT = [
     (day_cases.OPEN_ONLY, "allow_closed_market"),
     (day_cases.EXPIRY, "min_days_to_expiry"),
     (day_cases.PER_DAY, "max_orders_per_day"),
+    (size_cases.PER_DAY, "max_quantity_per_day"),
+    (size_cases.SHARE, "max_position_pct_nav"),
+    (size_cases.LOCATED, "allow_unlocated_short"),
     (day_cases.FILLS, "max_fills_per_minute"),
     (day_cases.LOSS, "max_daily_loss"),
     (day_cases.DRAWDOWN, "max_drawdown"),
@@ -98,6 +102,8 @@ def test_a_contract_that_is_not_resolved_is_denied_by_every_limit_that_needs_it(
 
 
 NEEDS_POSITIONS = [
+    (size_cases.SHARE, "max_position_pct_nav"),
+    (size_cases.LOCATED, "allow_unlocated_short"),
     (NOTIONAL, "max_order_notional"),
     (NET, "max_net_exposure"),
     (POSITION, "max_position"),
@@ -128,6 +134,10 @@ READS_THE_ORDER = [
     (day_cases.DRAWDOWN, {}),
     (COLLAR, {"order_type": "LIMIT", "limit_price": 450}),
     (COLLAR, {"order_type": "STOP", "stop_price": 510}),
+    (size_cases.TICKS, {"order_type": "LIMIT", "limit_price": 450}),
+    (size_cases.PER_DAY, {}),
+    (size_cases.SHARE, {}),
+    (size_cases.LOCATED, {}),
 ]
 UNREADABLE = [({"quantity": "lots"}, "BAD_QUANTITY"), ({"direction": "HOLD"}, "BAD_DIRECTION")]
 
@@ -188,7 +198,8 @@ def test_the_same_snapshot_gives_the_same_answer_for_ever() -> None:
 
 def test_every_limit_puts_a_rule_in_force_and_every_rule_can_be_seen_to_deny() -> None:
     of_others = {"what_if_above"}  # says when min_excess_liquidity asks
-    assert {name for rule in RULES for name in rule.limits} == {limit.name for limit in LIMITS} - of_others
+    names = {name for rule in RULES for name in rule.limits} - {OWN_RATE}
+    assert names == {limit.name for limit in LIMITS} - of_others
     tested = {code for case in OUTSIDE.values() for code in case.codes}
     for entry in LIMITS[2:]:
         assert tested >= set(entry.codes), entry.name

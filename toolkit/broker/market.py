@@ -31,6 +31,8 @@ from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
 ONE: Final = Decimal(1)
+SHORTABLE_SHARES: Final = 89
+"""Tick type of the shares that the broker has to lend, told to who asks for generic tick 236."""
 DELAYED: Final = 66
 """Tick types from here on carry delayed quotes."""
 
@@ -203,6 +205,9 @@ class MarketBook:
 
     def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
         """Apply one tick to the quote; a price of 0 or below means that side is gone."""
+        if tick_type == SHORTABLE_SHARES:
+            self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), shortable=size)
+            return
         if tick_type in _CLOSES and price is not None and price > 0:
             self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), close=price)
             return

@@ -95,10 +95,24 @@ LIMITS: Final = (
         scopes=SYMBOL,
     ),
     Limit(
+        "max_position_pct_nav",
+        ("MAX_POSITION_PCT_NAV", "NO_NAV"),
+        "worth of that position on the order's side over the net liquidation value; reducing orders pass",
+        "%",
+        scopes=SYMBOL,
+    ),
+    Limit(
         "price_collar_bps",
         ("PRICE_COLLAR", "STOP_WRONG_SIDE"),
         "how far a limit may be beyond the other side of a fresh quote; stops trigger beyond the quote",
         "bps",
+        scopes=BOTH,
+    ),
+    Limit(
+        "price_collar_ticks",
+        ("PRICE_COLLAR_TICKS",),
+        "the same distance in the contract's smallest price steps",
+        "ticks",
         scopes=BOTH,
     ),
     Limit(
@@ -118,8 +132,9 @@ LIMITS: Final = (
     Limit(
         "max_orders_per_second",
         ("ORDER_RATE",),
-        "orders accepted within one second; more are denied, never queued",
+        "orders accepted within one second, of a strategy its own; more are denied, never queued",
         "orders",
+        scopes=STRATEGY,
     ),
     Limit(
         "repeat_window_s",
@@ -134,6 +149,13 @@ LIMITS: Final = (
         ("ORDERS_PER_DAY",),
         "orders accepted since midnight UTC in one contract",
         "orders",
+        scopes=SYMBOL,
+    ),
+    Limit(
+        "max_quantity_per_day",
+        ("QUANTITY_PER_DAY",),
+        "quantity of the orders accepted since midnight UTC in one contract, and of what changes added",
+        "units",
         scopes=SYMBOL,
     ),
     Limit(
@@ -183,6 +205,15 @@ LIMITS: Final = (
         "allow_short",
         ("SHORT_SALE",),
         "false: working sells may not exceed the long position",
+        "",
+        default=True,
+        kind="flag",
+        scopes=BOTH,
+    ),
+    Limit(
+        "allow_unlocated_short",
+        ("NOT_SHORTABLE", "SHORTABLE_UNKNOWN"),
+        "false: working sells of a stock beyond the long position are at most what the broker has to lend",
         "",
         default=True,
         kind="flag",

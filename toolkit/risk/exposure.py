@@ -20,7 +20,7 @@ from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
 from toolkit.risk.history import History
 from toolkit.risk.holding import Holding, OpenOrder, open_order
-from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
@@ -184,10 +184,10 @@ class Exposure:
             if order.sign != -sign and name != without and order.state is not None
         ]
 
-    def filled(self, name: str, con_id: int) -> Decimal:
-        """What an open order of ours has filled, which the position holds already; 0 for no order."""
+    def order(self, name: str, con_id: int) -> OrderState | None:
+        """An order of ours that may still trade, by its intent; None when there is none."""
         order = self._holdings.get(con_id, _NO_HOLDING).orders.get(name)
-        return ZERO if order is None or order.state is None else order.state.filled_quantity
+        return None if order is None else order.state
 
     def position(self, con_id: int) -> Decimal | None:
         """Signed position in one contract; None while positions are not known."""

@@ -8,6 +8,7 @@ from toolkit.orders.events import Decision
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import OrderState
 from toolkit.risk.context import Context, seconds
+from toolkit.risk.limits import OWN_RATE
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import above
 
@@ -43,6 +44,21 @@ def rate_within_limit(_order: Order, context: Context) -> Decision | None:
     )
 
 
+def own_rate_within_limit(order: Order, context: Context) -> Decision | None:
+    """As ``rate_within_limit``, of the order's strategy alone."""
+    count, limit = context.own_this_second + 1, context.limits.numbers[OWN_RATE]
+    if count <= limit:
+        return None
+    return Decision(
+        code="ORDER_RATE",
+        message=f"{count} orders of strategy {order.strategy!r} in one second, above its "
+        f"max_orders_per_second {limit}.",
+        observed=Decimal(count),
+        limit=limit,
+        unit="orders",
+    )
+
+
 def open_orders_within_limit(_order: Order, context: Context) -> Decision | None:
     """Orders that may still trade, this one included, are at most ``max_open_orders``."""
     count, limit = context.open_orders + 1, context.limits.numbers["max_open_orders"]
@@ -69,6 +85,17 @@ def orders_per_day_within_limit(_order: Order, context: Context) -> Decision | N
     assert context.instrument is not None
     what = f"today's orders in {context.instrument.symbol} would be"
     return above("ORDERS_PER_DAY", what, Decimal(count), limit, "orders")
+
+
+def quantity_per_day_within_limit(order: Order, context: Context) -> Decision | None:
+    """Today's orders in the contract, this one included, come to at most ``max_quantity_per_day`` units."""
+    assert order.quantity is not None
+    quantity, limit = context.quantity_today + order.quantity, context.limits.numbers["max_quantity_per_day"]
+    if quantity <= limit:
+        return None
+    assert context.instrument is not None
+    what = f"today's orders in {context.instrument.symbol} would come to"
+    return above("QUANTITY_PER_DAY", what, quantity, limit, "units")
 
 
 def fills_within_limit(order: Order, context: Context) -> Decision | None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from toolkit.orders.events import Accepted, AnyEvent, CancelRequested, Executed, ReplaceRequested, Sent
 from toolkit.orders.state import OrderState
+from toolkit.risk.line import ZERO
 
 USUAL_ORDERS: Final = 20
 """Orders of a strategy whose median quantity is what is usual for it."""
@@ -67,6 +68,8 @@ class History:
         self._accepted: list[OrderState] = []
         self._orders: Counter[int] = Counter()
         """contract number -> orders accepted today"""
+        self._quantity_today: defaultdict[int, Decimal] = defaultdict(Decimal)
+        """contract number -> quantity accepted today, and what changes of orders were to add"""
         self._quantities: defaultdict[str, _Quantities] = defaultdict(_Quantities)
         """strategy -> quantities of its last orders"""
         self._fills: defaultdict[tuple[str, int], deque[datetime]] = defaultdict(
@@ -84,8 +87,13 @@ class History:
             case Accepted():
                 self.accept(state)
                 self._quantities[intent.strategy_id].append(intent.quantity)
-            case Sent() | ReplaceRequested():
+            case Sent():
                 self._messages += today
+            case ReplaceRequested():
+                self._messages += today
+                more = event.quantity - intent.quantity
+                if today and more > 0:
+                    self._quantity_today[state.con_id] += more
             case CancelRequested() if state.order_id is not None:
                 self._messages += today
             case Executed():
@@ -95,8 +103,10 @@ class History:
 
     def accept(self, state: OrderState) -> None:
         """Count one order that risk let pass; what is usual for its strategy stays as it was."""
-        if state.accepted_at is not None:
-            self._orders[state.con_id] += self._is_today(state.accepted_at)
+        if state.accepted_at is not None and state.intent is not None:
+            if self._is_today(state.accepted_at):
+                self._orders[state.con_id] += 1
+                self._quantity_today[state.con_id] += state.intent.quantity
             self._accepted.append(state)
 
     def copy(self) -> History:
@@ -104,6 +114,7 @@ class History:
         other = History()
         other._day, other._messages = self._day, self._messages
         other._executed, other._orders = set(self._executed), Counter(self._orders)
+        other._quantity_today.update(self._quantity_today)
         other._accepted = list(self._accepted)
         for strategy, quantities in self._quantities.items():
             other._quantities[strategy] = quantities.copy()
@@ -120,18 +131,22 @@ class History:
             newest.append(state)
         return newest
 
-    def accepted_within(self, window: timedelta, now: datetime) -> int:
-        """How many orders risk let pass less than ``window`` ago."""
+    def accepted_within(self, window: timedelta, now: datetime, strategy: str | None = None) -> int:
+        """How many orders, of one strategy or of all, risk let pass less than ``window`` ago."""
         count, since = 0, now - window
         for state in reversed(self._accepted):
             if state.accepted_at is None or state.accepted_at <= since:
                 break
-            count += 1
+            count += strategy is None or (state.intent is not None and state.intent.strategy_id == strategy)
         return count
 
     def orders(self, con_id: int, now: datetime) -> int:
         """Orders accepted today in one contract."""
         return self._orders[con_id] if now.date() == self._day else 0
+
+    def quantity(self, con_id: int, now: datetime) -> Decimal:
+        """Quantity of the orders accepted today in one contract, and what changes of orders were to add."""
+        return self._quantity_today[con_id] if now.date() == self._day else ZERO
 
     def efficiency(self, now: datetime, *, one_more: bool = True) -> Decimal:
         """
@@ -164,4 +179,5 @@ class History:
             self._messages = 0
             self._executed.clear()
             self._orders.clear()
+            self._quantity_today.clear()
         return at.date() == self._day

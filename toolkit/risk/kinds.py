@@ -35,18 +35,23 @@ BY_NUMBERS: Final[dict[Check, str]] = {
     form.quantity_within_limit: "MAX_ORDER_QUANTITY",
     size.quantity_is_usual: "FAT_FINGER",
     prices.price_within_collar: "PRICE_COLLAR",
+    prices.price_within_ticks: "PRICE_COLLAR_TICKS",
     prices.stop_beyond_quote: "STOP_WRONG_SIDE",
     size.order_notional: "MAX_ORDER_NOTIONAL",
     size.gross_exposure_within_limit: "MAX_GROSS_EXPOSURE",
     size.net_exposure_within_limit: "MAX_NET_EXPOSURE",
     size.position_within_limit: "MAX_POSITION",
+    size.position_share_within_limit: "MAX_POSITION_PCT_NAV",
+    size.short_sale_located: "NOT_SHORTABLE",
     size.no_short_sale: "SHORT_SALE",
     flow.no_self_cross: "SELF_CROSS",
     flow.open_orders_within_limit: "MAX_OPEN_ORDERS",
     flow.open_orders_per_side_within_limit: "MAX_OPEN_ORDERS_PER_SIDE",
     flow.rate_within_limit: "ORDER_RATE",
+    flow.own_rate_within_limit: "ORDER_RATE",
     flow.no_repeat: "DUPLICATE_ECONOMICS",
     flow.orders_per_day_within_limit: "ORDERS_PER_DAY",
+    flow.quantity_per_day_within_limit: "QUANTITY_PER_DAY",
 }
 """Rules that a row's numbers, or the rows before it, decide; with the code that is theirs."""
 
@@ -117,5 +122,10 @@ def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: O
     context = Context.of(order, book, instrument, limits)
     if loss.breaches(context.profit, limits):
         raise InexactError  # what still passes depends on the position, row by row
+    borrowed = order.sign < 0 and instrument is not None and instrument.sec_type == "STK"
+    if borrowed and "allow_unlocated_short" in limits.in_force and context.quote.shortable is None:
+        raise InexactError  # and so does what needs shares that nobody told of
+    if "max_position_pct_nav" in limits.in_force and not context.profit.value:
+        raise InexactError  # or a value that nobody told
     verdicts = {rule.check: judge(rule, order, context) for rule in checker.rules(limits).rules}
     return Kind(order, instrument, limits, context, verdicts)

@@ -19,6 +19,10 @@ RATE_WINDOW_S: Final = Decimal(1)
 RATE_WINDOW: Final = timedelta(seconds=float(RATE_WINDOW_S))
 
 
+OWN_RATE: Final = "max_own_orders_per_second"
+"""What ``max_orders_per_second`` is called where a strategy's section sets it: it counts that one's alone."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
     Limits in force.
@@ -79,6 +83,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             in_force=frozenset({*numbers, *names, *forbidden}),
             look_back=timedelta(seconds=float(seconds)),
         )
+
+    def of_one_strategy(self) -> Limits:
+        """The same where what counts orders counts those of one strategy, beside the account's own."""
+        numbers = {
+            OWN_RATE if name == "max_orders_per_second" else name: n for name, n in self.numbers.items()
+        }
+        return Limits.of(numbers, self.names, self.forbidden)
 
     def tightened(self, other: Limits) -> Limits:
         """Both together: of every limit the tighter one."""

@@ -68,22 +68,38 @@ def price_within_collar(order: Order, context: Context) -> Decision | None:
     """
     if order.order_type not in NEEDS_LIMIT:
         return None
-    price, stop = order.limit_price, order.stop_price
+    price, limit = order.limit_price, context.limits.numbers["price_collar_bps"]
     if price is None:
-        return _no_own_price(order, "limit_price")
+        return _no_own_price(order, "limit_price", "price_collar_bps")
     missing = _unusable(context)
     if missing is not None:
         return missing
-    reference, source = _touch(order, context), "quote"
-    if order.order_type in NEEDS_STOP and stop is not None and stop > ZERO:  # noqa: SIM102 - types
-        if (stop - reference) * order.sign > ZERO:
-            reference, source = stop, "stop"
-    beyond, limit = (price - reference) * order.sign * BPS, context.limits.numbers["price_collar_bps"]
+    reference, source = _reference(order, context)
+    beyond = (price - reference) * order.sign * BPS
     if beyond <= limit * reference:
         return None
-    side = "above" if order.sign > 0 else "below"
-    what = f"the limit {price} {side} the {source} {reference} is beyond it by"
+    what = _beyond(order, source, reference)
     return above("PRICE_COLLAR", what, beyond / reference, limit, "bps", source)
+
+
+def price_within_ticks(order: Order, context: Context) -> Decision | None:
+    """As ``price_within_collar``, at most ``price_collar_ticks`` of the contract's smallest price step."""
+    if order.order_type not in NEEDS_LIMIT:
+        return None
+    price, limit = order.limit_price, context.limits.numbers["price_collar_ticks"]
+    if price is None:
+        return _no_own_price(order, "limit_price", "price_collar_ticks")
+    missing = _unusable(context)
+    if missing is not None:
+        return missing
+    assert context.instrument is not None
+    tick = context.instrument.min_tick
+    reference, source = _reference(order, context)
+    beyond = (price - reference) * order.sign
+    if beyond <= limit * tick:
+        return None
+    what = _beyond(order, source, reference)
+    return above("PRICE_COLLAR_TICKS", what, beyond / tick, limit, "ticks", source)
 
 
 def stop_beyond_quote(order: Order, context: Context) -> Decision | None:
@@ -92,7 +108,7 @@ def stop_beyond_quote(order: Order, context: Context) -> Decision | None:
         return None
     stop = order.stop_price
     if stop is None:
-        return _no_own_price(order, "stop_price")
+        return _no_own_price(order, "stop_price", "price_collar_bps")
     missing = _unusable(context)
     if missing is not None:
         return missing
@@ -122,6 +138,19 @@ def move_within_limit(_order: Order, context: Context) -> Decision | None:
         return None
     what = f"the quote's middle {mid} has moved from the close {close} by"
     return above("PRICE_MOVE", what, moved / close, limit, "bps", "quote")
+
+
+def _reference(order: Order, context: Context) -> tuple[Decimal, str]:
+    """The price that a limit is held against, and what it is."""
+    touch, stop = _touch(order, context), order.stop_price
+    if order.order_type not in NEEDS_STOP or stop is None or stop <= ZERO:
+        return touch, "quote"
+    return (stop, "stop") if (stop - touch) * order.sign > ZERO else (touch, "quote")
+
+
+def _beyond(order: Order, source: str, reference: Decimal) -> str:
+    side = "above" if order.sign > 0 else "below"
+    return f"the limit {order.limit_price} {side} the {source} {reference} is beyond it by"
 
 
 def _touch(order: Order, context: Context) -> Decimal:
@@ -160,10 +189,10 @@ def _no_quote() -> Decision:
     return Decision(code="NO_QUOTE", message="the contract has no quote with a bid, an ask and a time.")
 
 
-def _no_own_price(order: Order, name: str) -> Decision:
+def _no_own_price(order: Order, name: str, what: str) -> Decision:
     return Decision(
         code=f"MISSING_{name.upper()}",
-        message=f"price_collar_bps cannot be checked: {name} {order.faults[name]}.",
+        message=f"{what} cannot be checked: {name} {order.faults[name]}.",
     )
 
 

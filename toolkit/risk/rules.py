@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from toolkit.orders.events import Decision
 from toolkit.risk import calendar, flow, form, loss, prices, size
 from toolkit.risk.context import Context
-from toolkit.risk.limits import Limits
+from toolkit.risk.limits import OWN_RATE, Limits
 from toolkit.risk.order import Order
 from toolkit.risk.verdicts import (
     Need,
@@ -65,6 +65,7 @@ RULES: Final = (
     Rule(prices.quote_uncrossed, ("max_quote_age_s", "max_spread_bps")),
     Rule(prices.spread_within_limit, ("max_spread_bps",)),
     Rule(prices.price_within_collar, ("price_collar_bps",), ORDER),
+    Rule(prices.price_within_ticks, ("price_collar_ticks",), ORDER),
     Rule(prices.stop_beyond_quote, ("price_collar_bps",), ORDER),
     Rule(prices.move_within_limit, ("max_move_bps",)),
     Rule(calendar.market_open, ("allow_closed_market",), CONTRACT),
@@ -77,6 +78,8 @@ RULES: Final = (
     Rule(loss.drawdown_within_limit, ("max_drawdown",), SIZE),
     Rule(size.margin_left, ("min_excess_liquidity",)),
     Rule(size.position_within_limit, ("max_position",), SIZE),
+    Rule(size.position_share_within_limit, ("max_position_pct_nav",), SIZE),
+    Rule(size.short_sale_located, ("allow_unlocated_short",), SIZE),
     Rule(size.no_short_sale, ("allow_short",), SIZE),
     Rule(flow.no_self_cross, ("allow_self_cross",), MEETING),
     Rule(flow.open_orders_within_limit, ("max_open_orders",)),
@@ -84,8 +87,10 @@ RULES: Final = (
         flow.open_orders_per_side_within_limit, ("max_open_orders_per_side",), (contract_known, side_readable)
     ),
     Rule(flow.rate_within_limit, ("max_orders_per_second",)),
+    Rule(flow.own_rate_within_limit, (OWN_RATE,)),
     Rule(flow.no_repeat, ("repeat_window_s",), MEETING),
     Rule(flow.orders_per_day_within_limit, ("max_orders_per_day",), CONTRACT),
+    Rule(flow.quantity_per_day_within_limit, ("max_quantity_per_day",), MEETING),
     Rule(flow.fills_within_limit, ("max_fills_per_minute",), CONTRACT),
     Rule(flow.efficient, ("max_order_efficiency_ratio",)),
 )

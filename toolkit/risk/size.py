@@ -119,6 +119,65 @@ def position_within_limit(order: Order, context: Context) -> Decision | None:
     )
 
 
+def position_share_within_limit(order: Order, context: Context) -> Decision | None:
+    """
+    What that position may be worth is at most ``max_position_pct_nav`` of the net liquidation value.
+
+    As ``position_within_limit``, in percent.
+    """
+    worth, limit = context.own_worth, context.limits.numbers["max_position_pct_nav"]
+    if not isinstance(worth, Worth):
+        return _unmeasured(worth)
+    after, value = (worth.up if order.sign > 0 else worth.down) * order.sign * 100, context.profit.value
+    if after <= ZERO:
+        return None
+    if value is None or value <= ZERO:
+        return Decision(
+            code="NO_NAV", message="the broker has not told a net liquidation value above 0 to measure by."
+        )
+    if after <= limit * value:
+        return None
+    return Decision(
+        code="MAX_POSITION_PCT_NAV",
+        message=f"the position could come to {after / value:.2f} % of the net liquidation value "
+        f"{value:,.2f}, above max_position_pct_nav {limit}.",
+        observed=after / value,
+        limit=limit,
+        unit="%",
+        price_source="quote",
+    )
+
+
+def short_sale_located(order: Order, context: Context) -> Decision | None:
+    """
+    Open sells of a stock beyond the long position are at most the shares that the broker has to lend.
+
+    It is the seller who has to find them before the sale (Regulation SHO); only stocks are borrowed.
+    """
+    line, instrument, shares = context.line, context.instrument, context.quote.shortable
+    assert line is not None
+    assert instrument is not None
+    if order.sign > 0 or instrument.sec_type != "STK":
+        return None
+    short = line.sells - max(line.position, ZERO)
+    if short <= ZERO:
+        return None
+    if shares is None:
+        return Decision(
+            code="SHORTABLE_UNKNOWN",
+            message=f"the broker has not told how many shares of {line.name} it has to lend.",
+        )
+    if short <= shares:
+        return None
+    return Decision(
+        code="NOT_SHORTABLE",
+        message=f"{short} {line.name} would be on sale beyond what is held; the broker has {shares} to lend.",
+        observed=short,
+        limit=shares,
+        unit="shares",
+    )
+
+
 def no_short_sale(order: Order, context: Context) -> Decision | None:
     """Open sells, this one included, are at most the long position, in units of the contract."""
     if order.sign > 0:

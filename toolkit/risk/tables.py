@@ -121,12 +121,13 @@ class Table:
         self.total = tuple(whole(amount, self.money_decimals) for amount in parts)
         accounts = sorted({kind.order.account or book.account for kind in kinds})
         self.accounts = {account: code for code, account in enumerate(accounts)}
+        self.strategies = {name: code for code, name in enumerate({kind.order.strategy for kind in kinds})}
         self._guard_money()
 
     def take(self, rows: slice | Ints) -> Self:
         """These rows of the table, in their order."""
         part = copy.copy(self)
-        for name in ("groups", "dearest", "types", "account", "factor"):
+        for name in ("groups", "dearest", "types", "account", "strategy", "factor"):
             part.__dict__.pop(name, None)
         for name in PER_ROW:
             setattr(part, name, getattr(self, name)[rows])
@@ -155,6 +156,11 @@ class Table:
     def account(self) -> Ints:
         """The account of each row as a code."""
         return self.by_kind("account", lambda k: self.accounts[k.order.account or self.book.account])
+
+    @cached_property
+    def strategy(self) -> Ints:
+        """The strategy of each row as a code."""
+        return self.by_kind("strategy", lambda k: self.strategies[k.order.strategy])
 
     @cached_property
     def factor(self) -> Ints:
