@@ -80,10 +80,10 @@ INSIDE = {
         OPEN_ONLY, market(outside_rth=True), Desk(described=HOURS, seconds=7 * HOUR)
     ),
     "an order for the open": Case(OPEN_ONLY, market(tif="OPG"), Desk(described=HOURS, seconds=-HOUR)),
-    "a stock never expires": Case(EXPIRY, market(), Desk()),
     "a future with a week left": Case(
         EXPIRY, market(symbol="ES", quantity=1), Desk(described=EXPIRING, marks=PRICED)
     ),
+    "a stock never expires": Case(EXPIRY, market(), Desk()),
     "a move at its limit": Case(MOVE, market(), quoted("524.99", "525.01", close=500)),
     "ten times the usual quantity": Case(FAT, market(quantity=100, strategy_id="carry"), Desk(facts=USUAL)),
     "nothing is usual for a new strategy": Case(

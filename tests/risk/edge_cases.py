@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.risk.cases import (
     COLLAR,
     FAIR,
+    FLAT_UNKNOWN,
     LONG_ONLY,
     NO_CROSS,
     RATE,
@@ -13,6 +14,7 @@ from tests.risk.cases import (
     SPREAD,
     Case,
     limit,
+    many,
     market,
     quoted,
     stop_limit,
@@ -24,6 +26,10 @@ SOLD = working("s", direction="SELL", limit_price=500)
 TWIN = done("m", seconds=9.5, order_type="MARKET", limit_price=None)
 
 INSIDE = {
+    "an order of the largest quantity": Case({"max_order_quantity": 100}, market(), Desk()),
+    "the last open buy of a contract": Case(
+        {"max_open_orders_per_side": 3}, market(), Desk(open_orders=many(2))
+    ),
     "gross exposure at its limit": Case({"max_gross_exposure": 50_000}, market(), Desk()),
     "orders a full second ago no longer count": Case(
         {**RATE, **REPEAT}, market(), Desk(earlier=[done(f"o{n}", seconds=9.0) for n in range(3)])
@@ -34,6 +40,15 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "an order of one more than the largest quantity": Case(
+        {"max_order_quantity": 99}, market(), Desk(), ("MAX_ORDER_QUANTITY",)
+    ),
+    "one open buy of a contract too many": Case(
+        {"max_open_orders_per_side": 3}, market(), Desk(open_orders=many(3)), ("MAX_OPEN_ORDERS_PER_SIDE",)
+    ),
+    "a direction that is none": Case({}, market(direction="HOLD"), Desk(), ("BAD_DIRECTION",) * 2),
+    "an order type that nobody knows": Case({}, market(order_type="PEG"), Desk(), ("BAD_ORDER_TYPE",)),
+    "positions that nobody told": Case({}, market(), FLAT_UNKNOWN, ("NO_POSITIONS",)),
     "a trigger of zero is no price to lay a collar around": Case(
         COLLAR, stop_limit(0, 396, **SELL), Desk(quotes=FAIR), ("MISSING_STOP_PRICE", "PRICE_COLLAR")
     ),
@@ -41,7 +56,9 @@ OUTSIDE = {
         COLLAR, stop_limit(-1, 396, **SELL), Desk(quotes=FAIR), ("MISSING_STOP_PRICE", "PRICE_COLLAR")
     ),
     "a quantity of zero": Case({}, market(quantity=0), Desk(), ("BAD_QUANTITY",)),
-    "a quantity that is no number": Case({}, market(quantity="lots"), Desk(), ("BAD_QUANTITY",) * 3),
+    "a quantity that is no number": Case(
+        {"max_order_quantity": 100}, market(quantity="lots"), Desk(), ("BAD_QUANTITY",) * 3
+    ),
     "a limit price of zero": Case({}, limit(0), Desk(), ("MISSING_LIMIT_PRICE",)),
     "a market order meets any price, whatever its own says": Case(
         NO_CROSS, market(limit_price=1), Desk(open_orders=[SOLD]), ("SELF_CROSS",)

@@ -153,13 +153,13 @@ def test_a_misspelled_variable_is_refused_because_it_would_be_no_limit(
 
 
 def test_the_table_has_a_row_for_every_limit_with_codes_unit_and_default() -> None:
-    head, rule, *rows = limits_table().splitlines()
-    assert head == "| Limit | Denied as | Meaning | Unit | Default |"
-    assert rule == "|---|---|---|---|---|"
+    head, rule, *rows = limits_table(lambda limit: f"t {limit.name}").splitlines()
+    assert head == "| Limit | Denied as | Meaning | Unit | Default | Test |"
+    assert rule == "|---|---|---|---|---|---|"
     assert len(rows) == len(LIMITS)
     codes = "`MAX_ORDER_QUANTITY` | `MAX_ORDER_QUANTITY`"
-    assert rows[0] == f"| {codes} | quantity of one order | units | 1,000 |"
-    assert all(row.count("|") == 6 for row in rows)
+    assert rows[0] == f"| {codes} | quantity of one order | units | 1,000 | t max_order_quantity |"
+    assert all(row.count("|") == 7 for row in rows)
     by_name = {row.split("`")[1]: row for row in rows}
-    assert by_name["ALLOW_SHORT"].endswith("|  | true |")
-    assert by_name["MAX_POSITION"].endswith("| units | none |")
+    assert by_name["ALLOW_SHORT"].endswith("|  | true | t allow_short |")
+    assert by_name["MAX_POSITION"].endswith("| units | none | t max_position |")

@@ -267,3 +267,19 @@ LIMITS: Final = (
 
 BY_NAME: Final[Mapping[str, Limit]] = {limit.name: limit for limit in LIMITS}
 DEFAULTS: Final[Mapping[str, object]] = {limit.name: limit.default for limit in LIMITS}
+OTHER_CODES: Final[Mapping[str, str]] = {
+    "BAD_QUANTITY": "the quantity is no number above 0",
+    "BAD_DIRECTION": "the direction is neither BUY nor SELL",
+    "BAD_ORDER_TYPE": "the order type is not MARKET, LIMIT, STOP or STOP_LIMIT",
+    "MISSING_LIMIT_PRICE": "a LIMIT or STOP_LIMIT order has no limit price above 0",
+    "MISSING_STOP_PRICE": "a STOP or STOP_LIMIT order has no stop price above 0",
+    "NO_CONTRACT": "the broker has not told which contract it is",
+    "NO_POSITIONS": "the broker has not told the positions, and unknown is not flat",
+    "NO_PRICE": "something held or ordered has no price, so its exposure cannot be measured",
+    "NO_FX_RATE": "something held or ordered is in a currency without an exchange rate",
+    "NO_QUOTE": "a limit on prices has no quote with both sides to go by",
+    "NO_CLOSE": "a limit on the move since yesterday has no close to go by",
+    "NO_HOURS": "a limit on trading hours has no hours to go by",
+    "NO_EXPIRY": "a limit on the days to expiry has no expiry to go by",
+}
+"""What denies an order whatever the limits are, or when a limit has nothing to go by: code -> meaning."""
