@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.risk.cases import (
+    AGE,
     COLLAR,
     FAIR,
     FLAT_UNKNOWN,
@@ -26,6 +27,9 @@ SOLD = working("s", direction="SELL", limit_price=500)
 TWIN = done("m", seconds=9.5, order_type="MARKET", limit_price=None)
 
 INSIDE = {
+    "a collar around a quote as old as allowed": Case(
+        {"max_quote_age_s": 120, **COLLAR}, limit(450), quoted(499, 500, seconds=-90.0)
+    ),
     "an order of the largest quantity": Case({"max_order_quantity": 100}, market(), Desk()),
     "the last open buy of a contract": Case(
         {"max_open_orders_per_side": 3}, market(), Desk(open_orders=many(2))
@@ -40,6 +44,12 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "half a quote is missed by all that want it": Case(
+        {**AGE, **COLLAR}, limit(450), quoted(499, None), ("NO_QUOTE",) * 3
+    ),
+    "an old quote is told once, whatever else wants it": Case(
+        {**AGE, **COLLAR}, limit(450), quoted(499, 500, seconds=4.9), ("STALE_QUOTE",)
+    ),
     "an order of one more than the largest quantity": Case(
         {"max_order_quantity": 99}, market(), Desk(), ("MAX_ORDER_QUANTITY",)
     ),

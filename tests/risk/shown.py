@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tests.broker import test_risk_over_socket
 from tests.risk.test_rules import INSIDE, NEEDS_CONTRACT, OUTSIDE
 from toolkit.risk.catalogue import OTHER_CODES, Limit
 
 DARK: Final = frozenset({*OTHER_CODES, "NO_PNL", "NO_NAV", "MARGIN_UNKNOWN", "SHORTABLE_UNKNOWN"})
 """Codes of an input that is missing."""
-BY_HAND: Final = {"what_if_above": "`test_a_large_order_asks_again_although_the_contract_is_known`"}
+BY_HAND: Final = {
+    "what_if_above": test_risk_over_socket.test_a_large_order_asks_again_although_the_contract_is_known
+}
 """Limits that say when another one asks."""
 NEEDS_NOTHING: Final = frozenset(
     {
@@ -31,7 +34,7 @@ def limit_shown_by(limit: Limit) -> str:
         StopIteration: no case does.
     """
     if limit.name in BY_HAND:
-        return BY_HAND[limit.name]
+        return f"`{BY_HAND[limit.name].__name__}`"
     inside = next(name for name, case in INSIDE.items() if limit.name in _named(case.limits))
     outside = next(
         name

@@ -162,8 +162,11 @@ def _touch(order: Order, context: Context) -> Decimal:
 
 def _unusable(context: Context) -> Decision | None:
     """Why no collar can be laid around the quote, None when one can."""
-    oldest = context.limits.numbers.get("max_quote_age_s", COLLAR_QUOTE_AGE_S)
-    return _fresh(context, oldest) or quote_uncrossed(_NOBODY, context)
+    if context.mid is None:
+        return _no_quote()
+    if "max_quote_age_s" in context.limits.numbers:  # which has the quote judged by rules of its own
+        return None
+    return _fresh(context, COLLAR_QUOTE_AGE_S) or quote_uncrossed(_NOBODY, context)
 
 
 def _fresh(context: Context, limit: Decimal) -> Decision | None:
