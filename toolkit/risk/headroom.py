@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from toolkit.risk.catalogue import BY_NAME
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import BY_NAME, RATE_WINDOW, Limits
+from toolkit.risk.limits import RATE_WINDOW, Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.loss import losses_of
 from toolkit.risk.order import Order
@@ -101,7 +102,7 @@ def _of_account(portfolio: Portfolio, book: Book) -> Iterator[tuple[str, tuple[s
         yield name, ("" if loss is not None else "what the account made today", loss)
     lines, more = portfolio.lines.values(), sum(portfolio.more.values())
     yield "max_open_orders", ("", Decimal(sum(line.buy_orders + line.sell_orders for line in lines)))
-    recent = sum(1 for _ in book.history.accepted_since(book.now() - RATE_WINDOW))
+    recent = book.history.accepted_within(RATE_WINDOW, book.now())
     yield "max_orders_per_second", ("", Decimal(recent + more))
     ratio = book.history.efficiency(book.now(), one_more=False)
     yield "max_order_efficiency_ratio", ("", ratio)
