@@ -97,7 +97,7 @@ class Base(NamedTuple):
         np.add.at(added.sells, rows.contract[down], rows.quantity[down])
         np.add.at(added.bought, rows.contract[up], 1)
         np.add.at(added.sold, rows.contract[down], 1)
-        np.add.at(added.by_strategy, rows.strategy, 1)
+        added.by_strategy[:] += np.bincount(rows.strategy, minlength=len(table.strategies))
         np.maximum.at(added.highest, rows.contract, rows.dearest)
         bids, offers = self.limits(rows)
         np.maximum.at(added.bids, at[up & live], bids[up & live])
@@ -171,18 +171,21 @@ class Ahead:
         before = WORTHS[which](
             self.position, self.buys, self.sells, table.marks[table.contract], self._dearest[0]
         )
-        step = self.own(which) - before * table.factor
+        step = (self._with_row(which) - before) * table.factor
         added = np.where(self.approved, step, 0)
         so_far: Ints = np.cumsum(added) - added
         return self.base.total(table, which) + so_far + step
 
     def own(self, which: int) -> Ints:
         """The same of each row's contract alone."""
+        return self._with_row(which) * self.table.factor
+
+    def _with_row(self, which: int) -> Ints:
+        """The same per unit of ``Table.factor``."""
         table = self.table
         buys = self.buys + np.where(table.sign > 0, table.quantity, 0)
         sells = self.sells + np.where(table.sign < 0, table.quantity, 0)
-        after = WORTHS[which](self.position, buys, sells, table.marks[table.contract], self._dearest[1])
-        return after * table.factor
+        return WORTHS[which](self.position, buys, sells, table.marks[table.contract], self._dearest[1])
 
     @cached_property
     def approved_quantity(self) -> Ints:

@@ -114,7 +114,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             if "max_orders_per_day" in enforced:
                 today = history.orders(con_id, now) - bool(order.replaces)
             if "max_quantity_per_day" in enforced:
-                quantity_today = history.quantity(con_id, now) - _quantity(replaced)
+                quantity_today = history.quantity(con_id, now)
+                if replaced is not None and replaced.intent is not None:
+                    quantity_today -= replaced.intent.quantity
             if "max_fills_per_minute" in enforced:
                 fills = history.fills(order.strategy, con_id, now)
         return cls(
@@ -177,10 +179,6 @@ def _worths(line: Line, con_id: int, exposure: Exposure) -> tuple[Measured, Meas
         return own, exposure.others(con_id).plus(own)
     except (MissingPriceError, MissingRateError) as error:
         return own, error
-
-
-def _quantity(state: OrderState | None) -> Decimal:
-    return ZERO if state is None or state.intent is None else state.intent.quantity
 
 
 def seconds(duration: timedelta) -> Decimal:

@@ -67,10 +67,11 @@ def stop_price_given(order: Order, _context: Context) -> Decision | None:
 def symbol_not_blocked(order: Order, context: Context) -> Decision | None:
     """Neither what the intent names nor what it resolves to is on ``blocked_symbols``."""
     instrument, blocked = context.instrument, context.limits.names["blocked_symbols"]
-    names, shown = [order.symbol, str(order.con_id)], order.symbol or order.con_id
+    names: tuple[str, ...] = (order.symbol, str(order.con_id))
+    shown: str | int = order.symbol or order.con_id
     if instrument is not None:
         shown = instrument.symbol
-        names += (instrument.symbol.upper(), str(instrument.con_id))
+        names = (*names, instrument.symbol.upper(), str(instrument.con_id))
     if blocked.isdisjoint(names):
         return None
     return Decision(code="BLOCKED_SYMBOL", message=f"{shown} is on the list of blocked symbols.")

@@ -43,9 +43,9 @@ class _Quantities:
         count, middle = len(self._by_size), len(self._by_size) // 2
         if count < ENOUGH_ORDERS:
             return None
-        if count % 2:
-            return self._by_size[middle]
-        return (self._by_size[middle - 1] + self._by_size[middle]) / 2
+        high = self._by_size[middle]
+        low = high if count % 2 else self._by_size[middle - 1]
+        return low if low == high else (low + high) / 2
 
     def copy(self) -> _Quantities:
         """The same, apart from this one."""

@@ -19,7 +19,7 @@ class MissingRateError(Exception):
     """A contract trades in a currency that we cannot convert; ``str()`` says which one."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One contract: what is held and what is open.
 
@@ -100,7 +100,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Worth(msgspec.Struct, frozen=True):
+class Worth(msgspec.Struct, frozen=True, gc=False):
     """
     Exposure in the account's currency.
 

@@ -75,7 +75,7 @@ def price_within_collar(order: Order, context: Context) -> Decision | None:
     if missing is not None:
         return missing
     reference, source = _reference(order, context)
-    beyond = (price - reference) * order.sign * BPS
+    beyond = (price - reference if order.sign > 0 else reference - price) * BPS
     if beyond <= limit * reference:
         return None
     what = _beyond(order, source, reference)
@@ -95,7 +95,7 @@ def price_within_ticks(order: Order, context: Context) -> Decision | None:
     assert context.instrument is not None
     tick = context.instrument.min_tick
     reference, source = _reference(order, context)
-    beyond = (price - reference) * order.sign
+    beyond = price - reference if order.sign > 0 else reference - price
     if beyond <= limit * tick:
         return None
     what = _beyond(order, source, reference)

@@ -84,9 +84,7 @@ RULES: Final = (
     Rule(size.no_short_sale, ("allow_short",), SIZE),
     Rule(flow.no_self_cross, ("allow_self_cross",), MEETING),
     Rule(flow.open_orders_within_limit, ("max_open_orders",)),
-    Rule(
-        flow.open_orders_per_side_within_limit, ("max_open_orders_per_side",), (contract_known, side_readable)
-    ),
+    Rule(flow.open_orders_per_side_within_limit, ("max_open_orders_per_side",), SIDE),
     Rule(flow.rate_within_limit, ("max_orders_per_second",)),
     Rule(flow.own_rate_within_limit, (OWN_RATE,)),
     Rule(flow.no_repeat, ("repeat_window_s",), MEETING),

@@ -75,9 +75,10 @@ def net_exposure_within_limit(order: Order, context: Context) -> Decision | None
     worth, limit = context.worth, context.limits.numbers["max_net_exposure"]
     if not isinstance(worth, Worth):
         return _unmeasured(worth)
-    after = worth.up if order.sign > 0 else worth.down
-    if after * order.sign <= limit:
+    after = worth.up if order.sign > 0 else -worth.down
+    if after <= limit:
         return None
+    after *= order.sign
     return Decision(
         code="MAX_NET_EXPOSURE",
         message=f"net exposure would be {after:,.2f}, beyond max_net_exposure {limit:,.2f} either way.",
@@ -96,9 +97,10 @@ def position_within_limit(order: Order, context: Context) -> Decision | None:
     """
     line, limit = context.line, context.limits.numbers["max_position"]
     assert line is not None
-    after = line.position + line.buys if order.sign > 0 else line.position - line.sells
-    if after * order.sign <= limit:
+    after = line.position + line.buys if order.sign > 0 else line.sells - line.position
+    if after <= limit:
         return None
+    after *= order.sign
     return Decision(
         code="MAX_POSITION",
         message=f"the position in {line.name} could become {after}, beyond max_position {limit} either way.",
@@ -117,7 +119,7 @@ def position_share_within_limit(order: Order, context: Context) -> Decision | No
     worth, limit = context.own_worth, context.limits.numbers["max_position_pct_nav"]
     if not isinstance(worth, Worth):
         return _unmeasured(worth)
-    after, value = (worth.up if order.sign > 0 else worth.down) * order.sign * 100, context.profit.value
+    after, value = (worth.up if order.sign > 0 else -worth.down) * 100, context.profit.value
     if after <= ZERO:
         return None
     if value is None or value <= ZERO:
