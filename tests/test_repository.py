@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.risk.limits_table import limits_table
+from tests.risk.shown import code_shown_by, limit_shown_by
+from toolkit.risk.limits_table import codes_table, limits_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "toolkit"
@@ -148,5 +149,7 @@ def test_every_test_that_the_readme_names_is_there() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_the_readmes_table_of_limits_is_the_one_in_force() -> None:
-    assert limits_table().strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readmes_tables_of_limits_and_codes_are_those_in_force_with_the_tests_that_show_them() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert limits_table(limit_shown_by).strip() in readme
+    assert codes_table(code_shown_by).strip() in readme

@@ -157,8 +157,8 @@ def show() -> None:
     """Every limit with its unit and where it comes from, and what was last put in force."""
     from toolkit.journal.reader import JournalReader
     from toolkit.orders.controls import LimitsSet
+    from toolkit.risk.catalogue import LIMITS
     from toolkit.risk.checker import SimpleRiskChecker
-    from toolkit.risk.limits import LIMITS
 
     settings = _settings()
     for limit in LIMITS:
@@ -189,7 +189,7 @@ def set_limit(name: str, value: str, by: str | None, reason: str) -> None:
     import yaml
 
     from toolkit import limits_file
-    from toolkit.risk.limits import LIMITS
+    from toolkit.risk.catalogue import LIMITS
     from toolkit.settings import Settings
 
     settings = _settings()

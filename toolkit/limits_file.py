@@ -1,7 +1,7 @@
 """
 Risk limits in one YAML file: read strictly, because a misspelled limit must not silently be no limit.
 
-One line per limit, ``name: value``, with the names and units of ``toolkit.risk.limits.LIMITS``; lists
+One line per limit, ``name: value``, with the names and units of ``toolkit.risk.catalogue.LIMITS``; lists
 as YAML lists or text with commas; ``null`` where a limit is not to be enforced.
 """
 

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         ibkr_account: account to trade, ``""`` for the only one.
         ibkr_read_only: connect and watch, place nothing; unset: read-only unless paper.
         max_order_quantity, max_gross_exposure, ... allowed_sec_types: risk limits, each explained with
-            its unit in ``toolkit.risk.limits.LIMITS``; lists are comma separated.
+            its unit in ``toolkit.risk.catalogue.LIMITS``; lists are comma separated.
         limits_file: YAML file with risk limits; unset: limits.yaml in toolkit_home, if it is there.
         prometheus_port: where metrics, health and readiness are served, 0 for nowhere.
         alert_webhook_url: where alerts are posted as JSON, empty for nowhere; a secret, never shown.
@@ -69,12 +69,15 @@ class Settings(BaseSettings):
     min_excess_liquidity: Amount | None = None
     what_if_above: Amount | None = None
     max_position: Amount | None = None
+    max_position_pct_nav: Amount | None = None
     price_collar_bps: Amount | None = None
+    price_collar_ticks: Amount | None = None
     max_quote_age_s: Amount | None = None
     max_spread_bps: Amount | None = None
     max_orders_per_second: Amount | None = None
     repeat_window_s: Amount | None = None
     max_orders_per_day: Amount | None = None
+    max_quantity_per_day: Amount | None = None
     max_fills_per_minute: Amount | None = None
     max_order_efficiency_ratio: Amount | None = None
     fat_finger_multiple: Amount | None = None
@@ -83,6 +86,7 @@ class Settings(BaseSettings):
     max_open_orders: Amount | None = None
     max_open_orders_per_side: Amount | None = Decimal(20)
     allow_short: bool = True
+    allow_unlocated_short: bool = True
     allow_closed_market: bool = True
     allow_self_cross: bool = True
     blocked_symbols: str = ""
@@ -217,12 +221,15 @@ _LIMITS = (
     "min_excess_liquidity",
     "what_if_above",
     "max_position",
+    "max_position_pct_nav",
     "price_collar_bps",
+    "price_collar_ticks",
     "max_quote_age_s",
     "max_spread_bps",
     "max_orders_per_second",
     "repeat_window_s",
     "max_orders_per_day",
+    "max_quantity_per_day",
     "max_fills_per_minute",
     "max_order_efficiency_ratio",
     "fat_finger_multiple",
@@ -231,6 +238,7 @@ _LIMITS = (
     "max_open_orders",
     "max_open_orders_per_side",
     "allow_short",
+    "allow_unlocated_short",
     "allow_closed_market",
     "allow_self_cross",
     "blocked_symbols",

@@ -19,6 +19,7 @@ from toolkit.orders import events
 from toolkit.orders.intent import parse
 from toolkit.orders.ledger import OrderLedger
 from toolkit.risk.checker import SimpleRiskChecker
+from toolkit.risk.margin import Margin
 
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 SYMBOLS = 50
@@ -27,13 +28,19 @@ ALL_LIMITS = {
     "max_gross_exposure": 10**9,
     "max_order_notional": 10**7,
     "max_net_exposure": 10**9,
+    "max_daily_loss": 10**6,
+    "max_drawdown": 10**6,
+    "min_excess_liquidity": 1000,
     "max_position": 10**6,
+    "max_position_pct_nav": 10**6,
     "price_collar_bps": 200,
+    "price_collar_ticks": 500,
     "max_quote_age_s": 5,
     "max_spread_bps": 50,
     "max_orders_per_second": 10**6,
     "repeat_window_s": "0.001",
     "max_orders_per_day": 10**6,
+    "max_quantity_per_day": 10**9,
     "max_fills_per_minute": 1000,
     "max_order_efficiency_ratio": 10**6,
     "fat_finger_multiple": 100,
@@ -42,11 +49,13 @@ ALL_LIMITS = {
     "max_open_orders": 10**6,
     "max_open_orders_per_side": 10**6,
     "allow_short": False,
+    "allow_unlocated_short": False,
     "allow_self_cross": False,
     "allow_closed_market": False,
     "blocked_symbols": ["GME"],
     "allowed_symbols": [f"S{n}" for n in range(SYMBOLS)],
     "allowed_sec_types": ["STK"],
+    "strategies": {"bench": {"max_orders_per_second": 10**6}},
 }
 FORM_ONLY = {"max_order_quantity": 1000}
 
@@ -121,6 +130,8 @@ def _desk(limits: dict[str, Any], working: int, *, bound: bool) -> tuple[SimpleR
     ledger = OrderLedger(_Forgets(), [book.observe])
     book.account, book.exposure.known = "DU1", True
     book.figure("DU1", "NetLiquidation", "1000000", "USD")
+    book.profit.tell_daily(Decimal(-250))
+    book.margins["new"] = Margin(equity=Decimal(10**6), initial=Decimal(10**5), maintenance=Decimal(10**5))
     for number in range(SYMBOLS):
         contract = Contract(conId=number + 1, symbol=f"S{number}", secType="STK", currency="USD")
         details = ContractDetails(

@@ -146,12 +146,14 @@ def test_h40_a_what_if_tells_what_margin_an_order_would_leave_and_places_nothing
             assert margin.equity is not None
             assert margin.initial is not None
             assert 26_900 < margin.initial < 27_100
-            assert enough_margin(margin, Decimal(900_000)).passed
-            assert enough_margin(margin, Decimal(990_000)).code == "MARGIN"
+            assert enough_margin(margin, Decimal(900_000)) is None
+            too_little = enough_margin(margin, Decimal(990_000))
+            assert too_little is not None
+            assert too_little.code == "MARGIN"
             odd = parse(builders.raw_intent(limit_price="540.001"), now=now)
             refused = await client.what_if(odd)
             assert "110" in refused.refusal or "variation" in refused.refusal
-            assert not enough_margin(refused, Decimal(0)).passed
+            assert enough_margin(refused, Decimal(0)) is not None
             assert paper_gateway.ledger.orders == {}
             assert await client.place_order(builders.market_intent())
         finally:

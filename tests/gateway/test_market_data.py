@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
-from ib_async import RequestError
+from ib_async import Forex, RequestError
 
 from tests.gateway.talker import AAPL, NOW, Talker, errors, kinds
 from tests.gateway.test_ib_async_client import apple, connected, until
@@ -50,8 +51,8 @@ def delayed() -> Talker:
     return client_of(floor_with("delayed"))
 
 
-def watch(client, *, snapshot=False):
-    return client.asks("reqMktData", 8, AAPL, "", snapshot, False, [])
+def watch(client, *, snapshot=False, generic="", contract=AAPL):
+    return client.asks("reqMktData", 8, contract, generic, snapshot, False, [])
 
 
 def told_kind(replies) -> list[str]:
@@ -264,3 +265,27 @@ def test_ib_async_sees_delayed_ticks_snapshots_and_bars_of_a_quarter_of_an_hour_
             assert (bar.open, bar.close) == (150, 151)
 
     asyncio.run(main())
+
+
+def lending(replies) -> dict[str, str]:
+    """Tick type -> value of what is told about borrowing: how easy it is, and how many shares there are."""
+    return {fields[3]: fields[4] for fields in replies if fields[3:4] in (["46"], ["89"])}
+
+
+def test_generic_tick_236_tells_what_can_be_borrowed_now_and_whenever_it_changes(live):
+    assert lending(watch(live, generic="233, 236")) == {"46": "3", "89": "1000000"}
+    floor = live.session.floor
+    for shares, level in ((999, "2"), (0, "1"), (1000, "3")):
+        floor.lend(CON_ID, Decimal(shares))
+        assert lending(live.heard()) == {"46": level, "89": str(shares)}
+
+
+def test_who_does_not_ask_is_told_nothing_of_borrowing(live):
+    assert lending(watch(live)) == {}
+    live.session.floor.lend(CON_ID, Decimal(5))
+    assert lending(live.heard()) == {}
+
+
+def test_generic_tick_236_is_for_stocks_alone(live):
+    assert errors(watch(live, generic="236", contract=Forex("EURUSD"))) == [(8, 321)]
+    assert live.session.floor.watchers == {}

@@ -80,10 +80,10 @@ INSIDE = {
         OPEN_ONLY, market(outside_rth=True), Desk(described=HOURS, seconds=7 * HOUR)
     ),
     "an order for the open": Case(OPEN_ONLY, market(tif="OPG"), Desk(described=HOURS, seconds=-HOUR)),
-    "a stock never expires": Case(EXPIRY, market(), Desk()),
     "a future with a week left": Case(
         EXPIRY, market(symbol="ES", quantity=1), Desk(described=EXPIRING, marks=PRICED)
     ),
+    "a stock never expires": Case(EXPIRY, market(), Desk()),
     "a move at its limit": Case(MOVE, market(), quoted("524.99", "525.01", close=500)),
     "ten times the usual quantity": Case(FAT, market(quantity=100, strategy_id="carry"), Desk(facts=USUAL)),
     "nothing is usual for a new strategy": Case(
@@ -102,6 +102,12 @@ INSIDE = {
 }
 
 OUTSIDE = {
+    "an order whose initial margin the broker left out": Case(
+        LIQUIDITY,
+        market(),
+        Desk(margins={builders.INTENT_ID: Margin(equity=Decimal(20_000), maintenance=Decimal(0))}),
+        ("MARGIN_UNKNOWN",),
+    ),
     "an order that leaves too little liquidity": Case(LIQUIDITY, market(), left("9999.99"), ("MARGIN",)),
     "an order beyond its initial margin": Case(LIQUIDITY, market(), left(10_000, 15_001), ("MARGIN",)),
     "an order that the broker would refuse": Case(

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from toolkit.risk import calendar, flow, form, loss, prices, size, verdicts
+from toolkit.risk import calendar, flow, form, loss, margin, prices, rules, size, verdicts
 
-MODULES = (calendar, flow, form, loss, prices, size, verdicts)
+MODULES = (calendar, flow, form, loss, margin, prices, rules, size, verdicts)
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
     ast.LtE: ast.Gt,
@@ -59,7 +59,7 @@ def mutants() -> list[Mutant]:
         Mutant(getattr(module, node.name), node, change, line, what)
         for module in MODULES
         for node in ast.parse(inspect.getsource(module)).body
-        if isinstance(node, ast.FunctionDef) and node.name != "no_contract"  # words alone
+        if isinstance(node, ast.FunctionDef)
         for change, (line, what) in enumerate(_changes(node))
     ]
 
@@ -98,8 +98,9 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
             case ast.Compare():
                 yield from _compared(node)
             case ast.BoolOp():
+                text = ast.unparse(node)
                 before, node.op = node.op, ast.Or() if isinstance(node.op, ast.And) else ast.And()
-                yield node.lineno, "and for or, or for and"
+                yield node.lineno, f"{text} -> {ast.unparse(node)}"
                 node.op = before
             case ast.If(body=[ast.Return() | ast.Continue(), *_]):
                 test, node.test = node.test, ast.Constant(value=False)

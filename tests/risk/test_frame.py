@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.risk import day_cases
 from tests.risk.cases import FAIR, released
@@ -21,7 +23,11 @@ from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.frame import check, judge_rows
 from toolkit.risk.overlay import Overlay
 
-QUOTED = {**FAIR, "QQQ": quote("399.99", "400.01"), "ES": quote("4999.75", "5000.25")}
+QUOTED = {
+    "SPY": replace(FAIR["SPY"], shortable=Decimal(120)),
+    "QQQ": replace(quote("399.99", "400.01"), shortable=Decimal(0)),
+    "ES": quote("4999.75", "5000.25"),
+}
 MARKS = {"SPY": 500.0, "QQQ": 400.0, "ES": 5000.0, "SAP": 100.0}
 
 
@@ -134,7 +140,11 @@ LIMITS = st.fixed_dictionaries(
         "max_net_exposure": st.sampled_from([0, 50_000, 100_001, 10**7]),
         "max_daily_loss": st.sampled_from([5000, 6000]),
         "max_position": st.sampled_from([0, 100, 150, 1000]),
+        "max_position_pct_nav": st.sampled_from([10, "50.005", 200]),
         "price_collar_bps": st.sampled_from([0, 10, 100]),
+        "price_collar_ticks": st.sampled_from([0, "0.5", 499]),
+        "max_quantity_per_day": st.sampled_from([100, 250]),
+        "allow_unlocated_short": st.just(False),
         "max_quote_age_s": st.sampled_from([0, 5]),
         "max_spread_bps": st.sampled_from(["0.3", 10]),
         "max_orders_per_second": st.sampled_from([1, 3, 100]),
@@ -148,7 +158,12 @@ LIMITS = st.fixed_dictionaries(
         "blocked_symbols": st.just(["QQQ"]),
         "allowed_sec_types": st.just(["STK"]),
         "symbols": st.just({"SPY": {"max_order_quantity": 60}}),
-        "strategies": st.just({"carry": {"max_order_notional": 30_000}}),
+        "strategies": st.sampled_from(
+            [
+                {"carry": {"max_order_notional": 30_000}},
+                {"carry": {"max_orders_per_second": 2}, "": {"max_orders_per_second": 1}},
+            ]
+        ),
     },
 )
 ROWS = st.lists(
@@ -185,6 +200,7 @@ BOOKS = st.sampled_from(
         {"earlier": [working("e", seconds=7.0, quantity=100, limit_price="499.99")]},
         {"marks_missing": True},
         {"held": {"SPY": 100}, "profit": day_cases.made("-5001")},
+        {"held": {"SPY": 50, "QQQ": 50}, "profit": day_cases.made("10", (100_000,))},
     ]
 )
 
@@ -214,3 +230,43 @@ def test_a_frame_gets_the_answers_of_its_rows_one_by_one(
     shown = ~alone.reason_codes.str.startswith("SELF_CROSS")
     np.testing.assert_allclose(at_once.observed[shown], alone.observed[shown], rtol=1e-12)
     np.testing.assert_allclose(at_once.limit[shown], alone.limit[shown], rtol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "symbol": st.sampled_from(["SPY", "QQQ", "ES"]),
+                "direction": st.sampled_from(["BUY", "SELL"]),
+                "quantity": st.sampled_from([1, 20, 60]),
+                "limit_price": st.sampled_from([499.0, 499.94, 500.06]),
+                "order_type": st.sampled_from(["MARKET", "LIMIT"]),
+                "strategy_id": st.sampled_from(["", "carry"]),
+            }
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    block=st.sampled_from([2, frame_module.BLOCK]),
+    limits=st.sampled_from(
+        [
+            {"allow_unlocated_short": False},
+            {"max_position_pct_nav": 60, "symbols": {"QQQ": {"max_position_pct_nav": "7.5"}}},
+            {"price_collar_ticks": 5},
+            {"max_quantity_per_day": 90},
+            {"strategies": {"carry": {"max_orders_per_second": 3}}, "max_orders_per_second": 7},
+        ]
+    ),
+)
+def test_each_limit_that_counts_on_the_rows_before_is_worked_out_on_whole_columns(
+    rows: list[dict[str, Any]], block: int, limits: dict[str, Any]
+) -> None:
+    book = desk(held={"SPY": 50, "QQQ": 50, "ES": -1}, profit=day_cases.made("10", (100_000,)))
+    frame, limits = pd.DataFrame(rows), {**limits, "max_gross_exposure": 10**9}
+    with (
+        patch.object(frame_module, "BLOCK", block),
+        patch.object(frame_module, "judge_rows", side_effect=AssertionError("judged row by row")),
+    ):
+        at_once = check(frame, SimpleRiskChecker(limits), book)
+    pd.testing.assert_frame_equal(at_once, one_by_one(frame, limits, book))

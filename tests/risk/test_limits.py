@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests import builders
 from tests.risk.desk import Desk
 from toolkit.app.engine import Engine
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ConfigError
 from toolkit.gateway import PaperGateway
+from toolkit.risk.catalogue import DEFAULTS, LIMITS
 from toolkit.risk.checker import SimpleRiskChecker
-from toolkit.risk.limits import DEFAULTS, LIMITS
 from toolkit.risk.limits_table import limits_table
 from toolkit.settings import Settings
 
@@ -23,6 +22,10 @@ FROM_ENVIRONMENT = {
     "APPROVE_ABOVE": "20000",
     "MAX_NET_EXPOSURE": "500000",
     "MAX_POSITION": "300",
+    "MAX_POSITION_PCT_NAV": "10",
+    "PRICE_COLLAR_TICKS": "20",
+    "MAX_QUANTITY_PER_DAY": "5000",
+    "ALLOW_UNLOCATED_SHORT": "false",
     "PRICE_COLLAR_BPS": "50",
     "MAX_ORDERS_PER_SECOND": "5",
     "MAX_OPEN_ORDERS": "40",
@@ -52,15 +55,14 @@ FROM_ENVIRONMENT = {
 def test_the_specifications_two_limits_put_nothing_else_in_force_that_looks_at_prices_or_time() -> None:
     checker = SimpleRiskChecker({"max_order_quantity": 1000, "max_gross_exposure": 1_000_000})
     checker.bind(Desk())
-    codes = [decision.code for decision in checker.decisions(builders.market_intent())]
-    assert codes == [
-        "BAD_QUANTITY",
-        "MAX_ORDER_QUANTITY",
-        "BAD_ORDER_TYPE",
-        "MISSING_LIMIT_PRICE",
-        "MISSING_STOP_PRICE",
-        "MAX_GROSS_EXPOSURE",
-        "MAX_OPEN_ORDERS_PER_SIDE",
+    assert [check.__name__ for check in checker.rules(checker.limits).checks] == [
+        "quantity_above_zero",
+        "quantity_within_limit",
+        "order_type_known",
+        "limit_price_given",
+        "stop_price_given",
+        "gross_exposure_within_limit",
+        "open_orders_per_side_within_limit",
     ]
 
 
@@ -152,13 +154,13 @@ def test_a_misspelled_variable_is_refused_because_it_would_be_no_limit(
 
 
 def test_the_table_has_a_row_for_every_limit_with_codes_unit_and_default() -> None:
-    head, rule, *rows = limits_table().splitlines()
-    assert head == "| Limit | Denied as | Meaning | Unit | Default |"
-    assert rule == "|---|---|---|---|---|"
+    head, rule, *rows = limits_table(lambda limit: f"t {limit.name}").splitlines()
+    assert head == "| Limit | Denied as | Meaning | Unit | Default | Test |"
+    assert rule == "|---|---|---|---|---|---|"
     assert len(rows) == len(LIMITS)
     codes = "`MAX_ORDER_QUANTITY` | `MAX_ORDER_QUANTITY`"
-    assert rows[0] == f"| {codes} | quantity of one order | units | 1,000 |"
-    assert all(row.count("|") == 6 for row in rows)
+    assert rows[0] == f"| {codes} | quantity of one order | units | 1,000 | t max_order_quantity |"
+    assert all(row.count("|") == 7 for row in rows)
     by_name = {row.split("`")[1]: row for row in rows}
-    assert by_name["ALLOW_SHORT"].endswith("|  | true |")
-    assert by_name["MAX_POSITION"].endswith("| units | none |")
+    assert by_name["ALLOW_SHORT"].endswith("|  | true | t allow_short |")
+    assert by_name["MAX_POSITION"].endswith("| units | none | t max_position |")

@@ -19,9 +19,13 @@ def answer(equity: str = "1000", initial: str = "500", maintenance: str = "300")
 
 
 def test_exactly_the_floor_is_enough() -> None:
-    verdict = enough_margin(contracts.margin(answer()), FLOOR, "USD")
-    assert verdict.passed
-    assert (verdict.observed, verdict.limit, verdict.unit) == (700, FLOOR, "USD")
+    assert enough_margin(contracts.margin(answer()), FLOOR, "USD") is None
+
+
+def test_a_cent_less_than_the_floor_is_told_with_both_figures() -> None:
+    verdict = enough_margin(contracts.margin(answer()), FLOOR + Decimal("0.01"), "USD")
+    assert verdict is not None
+    assert (verdict.observed, verdict.limit, verdict.unit) == (700, Decimal("700.01"), "USD")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +33,7 @@ def test_exactly_the_floor_is_enough() -> None:
 )
 def test_too_little_margin_is_denied_with_a_sentence(told: OrderState) -> None:
     verdict = enough_margin(contracts.margin(told), FLOOR)
-    assert not verdict.passed
+    assert verdict is not None
     assert verdict.code == "MARGIN"
     assert verdict.message.endswith(".")
 
@@ -38,11 +42,14 @@ def test_too_little_margin_is_denied_with_a_sentence(told: OrderState) -> None:
 @pytest.mark.parametrize("field", ["equity", "initial", "maintenance"])
 def test_h40_what_the_broker_leaves_out_is_never_taken_for_enough(field: str, missing: str) -> None:
     verdict = enough_margin(contracts.margin(answer(**{field: missing})), Decimal(0))
-    assert (verdict.passed, verdict.code) == (False, "MARGIN_UNKNOWN")
+    assert verdict is not None
+    assert verdict.code == "MARGIN_UNKNOWN"
 
 
 def test_no_answer_is_not_enough_and_a_refusal_says_why() -> None:
-    assert enough_margin(Margin(), Decimal(0)).code == "MARGIN_UNKNOWN"
+    unknown = enough_margin(Margin(), Decimal(0))
     refused = enough_margin(Margin(refusal="Order rejected (code 201)"), Decimal(0))
-    assert (refused.passed, refused.code) == (False, "MARGIN")
+    assert unknown is not None
+    assert refused is not None
+    assert (unknown.code, refused.code) == ("MARGIN_UNKNOWN", "MARGIN")
     assert "Order rejected" in refused.message

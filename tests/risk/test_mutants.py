@@ -23,11 +23,16 @@ pytestmark = pytest.mark.mutation
 HARMLESS = {
     "calendar.market_open: start > now -> start <= now": "chooses when the sentence says that it opens",
     "calendar.market_open: start > now -> start >= now": "as above",
-    "form.symbol_not_blocked: and for or, or for and": "chooses the name in the sentence",
+    "form.symbol_not_blocked: order.symbol or order.con_id -> order.symbol and order.con_id": "chooses the "
+    "name in the sentence",
+    "verdicts.contract_known: order.symbol or order.con_id or 'the contract' -> "
+    "order.symbol and order.con_id and 'the contract'": "as above",
     "loss._reduces: line.position < 0 -> line.position <= 0": "a buy from flat leads beyond it anyway",
     "loss._reduces: line.position > 0 -> line.position >= 0": "as above, for a sell",
-    "prices.price_within_collar: (stop - reference) * order.sign > 0 -> "
-    "(stop - reference) * order.sign >= 0": "both references are the same price",
+    "prices._reference: (stop - touch) * order.sign > ZERO -> "
+    "(stop - touch) * order.sign >= ZERO": "both references are the same price",
+    "rules.denials: known or not context.bound -> known and (not context.bound)": "asks for every need, "
+    "which is slower and nothing else",
 }
 """Mistakes that change no verdict, and why."""
 

@@ -13,7 +13,7 @@ import msgspec
 from toolkit.broker.link import ESCALATIONS
 from toolkit.errors import ConfigError
 from toolkit.orders.deadlines import Deadlines
-from toolkit.risk.limits import DEFAULTS
+from toolkit.risk.catalogue import DEFAULTS
 from toolkit.settings import Settings
 
 LIVE_PORTS: Final = frozenset({4001, 7496})
@@ -73,7 +73,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         max_messages_per_second: our budget; the broker closes the connection above 50.
         intent_ttl_s: seconds an intent stays valid when it does not say itself.
         limits: risk limits of orders placed without an orchestrator; in ``of`` each by its own name,
-            see ``toolkit.risk.limits.LIMITS``.
+            see ``toolkit.risk.catalogue.LIMITS``.
         restart_at: the gateway's daily restart, in its own zone; None: not known.
         fast_codec: read and write the messages about orders ourselves; False leaves them to ib_async.
         timing: how patient to be; in ``of`` each by its own name, see ``Timing``.

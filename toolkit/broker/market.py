@@ -31,6 +31,9 @@ from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
 NO_QUOTE: Final = Quote()
+ONE: Final = Decimal(1)
+SHORTABLE_SHARES: Final = 89
+"""Tick type of the shares that the broker has to lend, told to who asks for generic tick 236."""
 DELAYED: Final = 66
 """Tick types from here on carry delayed quotes."""
 
@@ -150,7 +153,7 @@ class MarketBook:
         number = intent.get("con_id")
         if number:
             return self._instruments.get(number)
-        names = tuple([intent.get(name) for name in IDENTITY])
+        names = tuple(map(intent.get, IDENTITY))
         try:
             found = self._named.get(names)
         except TypeError:  # a list or an object where a word belongs
@@ -184,7 +187,7 @@ class MarketBook:
         """Account currency per unit of ``currency``, 1 for the account's own; None while not known."""
         if not currency:
             return None
-        return Decimal(1) if currency == self.currency else self._rates.get(currency)
+        return ONE if currency == self.currency else self._rates.get(currency)
 
     # --- what the broker tells
 
@@ -198,6 +201,7 @@ class MarketBook:
         """Remember what an intent's contract turned out to be."""
         found = contracts.instrument(details.contract, details)
         self._instruments[found.con_id] = found
+        self.exposure.touch(found.con_id)
         self._named.clear()
         if not intent.con_id:
             self._resolved[_key(*(getattr(intent, name) for name in IDENTITY))] = found
@@ -205,6 +209,9 @@ class MarketBook:
 
     def tick(self, con_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
         """Apply one tick to the quote; a price of 0 or below means that side is gone."""
+        if tick_type == SHORTABLE_SHARES:
+            self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), shortable=size)
+            return
         if tick_type in _CLOSES and price is not None and price > 0:
             self._quotes[con_id] = replace(self._quotes.get(con_id, NO_QUOTE), close=price)
             return

@@ -186,6 +186,9 @@ class Placement:
             return None
         try:
             instrument, quote = await self._find(intent)
+            limits = checker.limits_of(Order.read(state.raw), instrument)
+            if intent.sign < 0 and "allow_unlocated_short" in limits.in_force:
+                await self._lines.shortable(instrument)
         except IntentError as error:
             self.gate.deny(state, error.code, str(error))
             return None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from toolkit.broker import contracts
-from toolkit.broker.market import MarketBook
+from toolkit.broker.market import SHORTABLE_SHARES, MarketBook
 from toolkit.broker.session import Session
 from toolkit.orders.contract import Instrument, Quote
 
@@ -41,6 +41,8 @@ class QuoteLines:
         """request id -> contract number"""
         self._first: dict[int, asyncio.Future[None]] = {}
         """contract number -> resolved at its first complete quote, or when there will be none"""
+        self._lent: dict[int, asyncio.Future[None]] = {}
+        """contract number -> resolved when the broker first told what it has to lend, or will not"""
 
     async def quote(self, instrument: Instrument) -> Quote:
         """
@@ -58,15 +60,23 @@ class QuoteLines:
             await asyncio.wait({self._first[con_id]}, timeout=FIRST_QUOTE_TIMEOUT)
         return self._market.quote(con_id)
 
+    async def shortable(self, instrument: Instrument) -> None:
+        """Wait a moment until the broker has told how many shares of a quoted stock it has to lend."""
+        told = self._lent.get(instrument.con_id)
+        if told is not None and not told.done():
+            await asyncio.wait({told}, timeout=FIRST_QUOTE_TIMEOUT)
+
     def on_tick(self, request_id: int, tick_type: int, price: Decimal | None, size: Decimal) -> None:
         """Take one tick of a subscription."""
         con_id = self._contract_of.get(request_id)
         if con_id is None:
             return
         self._market.tick(con_id, tick_type, price, size)
-        first = self._first[con_id]
+        first, lent = self._first[con_id], self._lent[con_id]
         if not first.done() and self._market.quote(con_id).mid is not None:
             first.set_result(None)
+        if tick_type == SHORTABLE_SHARES and not lent.done():
+            lent.set_result(None)
 
     def on_refused(self, request_id: int, code: int, text: str) -> bool:
         """Take an error about a subscription; returns whether it was one of ours."""
@@ -74,8 +84,9 @@ class QuoteLines:
         if con_id is None:
             return False
         log.warning("No market data for contract %s: %s (code %s).", con_id, text, code)
-        if not self._first[con_id].done():
-            self._first[con_id].set_result(None)
+        for awaited in (self._first[con_id], self._lent[con_id]):
+            if not awaited.done():
+                awaited.set_result(None)
         return True
 
     def forget(self) -> None:
@@ -87,6 +98,7 @@ class QuoteLines:
         con_id = instrument.con_id
         # Two orders of one contract may ask at once; the second waits for the first's subscription.
         self._first[con_id] = asyncio.get_running_loop().create_future()
+        self._lent[con_id] = asyncio.get_running_loop().create_future()
         self._lines[con_id] = request_id = self._session.requests.new_id()
         self._contract_of[request_id] = con_id
         try:
@@ -102,8 +114,8 @@ class QuoteLines:
     def _drop(self, con_id: int) -> int:
         request_id = self._lines.pop(con_id)
         del self._contract_of[request_id]
-        first = self._first.pop(con_id)
-        if not first.done():
-            first.set_result(None)
+        for awaited in (self._first.pop(con_id), self._lent.pop(con_id)):
+            if not awaited.done():
+                awaited.set_result(None)
         self._market.forget_quote(con_id)
         return request_id

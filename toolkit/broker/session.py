@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 logging.getLogger("ib_async.client").setLevel(logging.CRITICAL)
 
 CLIENT_ID_IN_USE: Final = 326
+SHORTABLE: Final = "236"
+"""Generic tick that has the shares told which the broker has to lend; for stocks alone."""
 DELAYED_DATA: Final = 3
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds to wait for the socket to close, so that the gateway frees the client id (hazard H24)."""
@@ -289,7 +291,7 @@ class Session:
         api = self._socket()
         if delayed:
             api.reqMarketDataType(DELAYED_DATA)
-        api.reqMktData(request_id, contract, "", False, False, [])
+        api.reqMktData(request_id, contract, SHORTABLE if contract.secType == "STK" else "", False, False, [])
 
     async def unwatch(self, request_id: int) -> None:
         """End a subscription to quotes."""

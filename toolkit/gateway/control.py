@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.errors import GatewayError
-from toolkit.gateway.ticks import Number
+from toolkit.gateway.ticks import Number, quantity, size_of
 
 if TYPE_CHECKING:
     from toolkit.gateway.server import PaperGateway
@@ -55,6 +55,16 @@ class Market:
         """Trade it again, beginning with its newest quote. Raises GatewayError: no such symbol."""
         con_id = self._con_id(symbol)
         self._gateway.call(lambda now: self._gateway.floor.halt(con_id, now, halted=False))
+
+    def lend(self, symbol: str, shares: Number) -> None:
+        """
+        Say how many shares of a stock can be borrowed; no sale is refused for it.
+
+        Raises:
+            GatewayError: no such symbol.
+        """
+        con_id = self._con_id(symbol)
+        self._gateway.call(lambda _now: self._gateway.floor.lend(con_id, quantity(size_of(shares))))
 
     def _con_id(self, symbol: str) -> int:
         found = self._gateway.floor.universe.named(symbol)

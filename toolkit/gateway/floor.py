@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from toolkit.gateway import account_requests, order_requests, watches
@@ -37,6 +38,8 @@ from toolkit.gateway.ticks import Number, exact, quantity, size_of
 if TYPE_CHECKING:
     from toolkit.gateway.session import Session
 
+PLENTY = Decimal(1_000_000)
+"""Shares of every stock that can be borrowed, until somebody says otherwise."""
 MAX_CLIENTS = 32
 """Most clients that one gateway serves at a time, as the broker's does."""
 
@@ -73,6 +76,7 @@ class Floor:
         self.settings = settings
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
+        self._lendable: dict[int, Decimal] = {}
         self.watchers: dict[int, list[watches.Watch]] = {}
         self.delay = DelayLine() if settings.market_data == DELAYED else None
         self.pending: set[Session] = set()
@@ -140,6 +144,15 @@ class Floor:
         events = self.exchange.halt(con_id, now, halted=halted)
         watches.tell_halted(self.watchers.get(con_id, ()), halted=halted)
         self.publish(events)
+
+    def lendable(self, con_id: int) -> Decimal:
+        """Shares of a stock that can be borrowed."""
+        return self._lendable.get(con_id, PLENTY)
+
+    def lend(self, con_id: int, shares: Decimal) -> None:
+        """From now on so many shares of a stock can be borrowed."""
+        self._lendable[con_id] = shares
+        watches.tell_lendable(self.watchers.get(con_id, ()), shares)
 
     def advance(self, now: datetime) -> None:
         """Let time pass, each midnight at its moment."""

@@ -23,6 +23,9 @@ _KINDS = frozenset({1, 2, 3, 4})  # live, frozen, delayed, delayed frozen
 _IS_FROZEN, _IS_DELAYED = frozenset({2, 4}), frozenset({3, 4})
 
 _NO_SUCH_KIND = 321, "Error validating request.-'bW' : cause - The market data type is 1, 2, 3 or 4."
+SHORTABLE = "236"
+"""Generic tick that is answered with what can be borrowed; other generic ticks are not answered."""
+_WRONG_GENERIC_TICK = 321, "Error validating request.-'bW' : cause - Incorrect generic tick list of 236 for "
 _NOT_SUBSCRIBED = (
     354,
     "Requested market data is not subscribed. Delayed market data is available (reqMarketDataType 3).",
@@ -40,12 +43,17 @@ def market_data(session: Session, request: requests.MarketData, now: datetime) -
     if kind is None:
         session.error(request.req_id, *_NOT_SUBSCRIBED)
         return
+    generic = {tick.strip() for tick in request.generic_ticks.split(",")}
+    if SHORTABLE in generic and instrument.sec_type != "STK":
+        session.error(request.req_id, _WRONG_GENERIC_TICK[0], _WRONG_GENERIC_TICK[1] + instrument.sec_type)
+        return
     if kind in _IS_DELAYED:
         session.error(request.req_id, *_DISPLAYING_DELAYED)
     session.send(replies.tick_req_params(request.req_id, instrument))
     session.send(replies.market_data_type(request.req_id, kind))
     types = DELAYED if kind in _IS_DELAYED else LIVE
-    watch = Ticks(session, request.req_id, instrument.con_id, types)
+    borrows = SHORTABLE in generic
+    watch = Ticks(session, request.req_id, instrument.con_id, types, borrows=borrows)
     _begin(session.floor, watch, now)
     if request.snapshot:
         session.send(replies.tick_snapshot_end(request.req_id))
@@ -97,6 +105,7 @@ def _begin(floor: Floor, watch: Ticks, now: datetime) -> None:
     then = now - DELAY if floor.delay else now
     day = day_until(floor, watch.con_id, then)
     watch.begin(day, source.last_quote(watch.con_id), source.last_print(watch.con_id))
+    watch.lendable(floor.lendable(watch.con_id))
     if floor.exchange.is_halted(watch.con_id):
         watch.halted(halted=True)
 

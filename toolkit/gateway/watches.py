@@ -36,6 +36,11 @@ DELAYED = TickTypes(69, 66, 67, 70, 68, 88, 76, 72, 73, 75, 74)
 """Tick types of the TWS API."""
 HALTED = 49
 """Tick type that says whether trading is halted."""
+SHORTABLE, SHORTABLE_SHARES = 46, 89
+"""Tick types that say how easily shares can be borrowed, and how many there are."""
+EASY, TO_LOCATE, NONE = Decimal(3), Decimal(2), Decimal(1)
+"""Values of ``SHORTABLE``: at least ``EASY_SHARES`` are there, fewer, none."""
+EASY_SHARES = 1000
 
 _NO_PRICE = Decimal(-1)
 _ZERO = Decimal(0)
@@ -63,9 +68,12 @@ class Ticks:
     from there and lose the one that comes with the price.
     """
 
-    __slots__ = ("_day", "_last", "_req_id", "_session", "_told", "_types", "con_id")
+    __slots__ = ("_borrows", "_day", "_last", "_req_id", "_session", "_told", "_types", "con_id")
 
-    def __init__(self, session: Session, req_id: int, con_id: int, types: TickTypes) -> None:
+    def __init__(
+        self, session: Session, req_id: int, con_id: int, types: TickTypes, *, borrows: bool = False
+    ) -> None:
+        self._borrows = borrows
         self._session = session
         self._req_id = req_id
         self._types = types
@@ -109,6 +117,14 @@ class Ticks:
     def halted(self, *, halted: bool) -> None:
         """Send that trading has stopped, or that it goes on."""
         self._session.send(replies.tick_generic(self._req_id, HALTED, Decimal(halted)))
+
+    def lendable(self, shares: Decimal) -> None:
+        """Send how many shares can be borrowed, to a client that asked for it."""
+        if not self._borrows:
+            return
+        level = EASY if shares >= EASY_SHARES else TO_LOCATE if shares else NONE
+        self._session.send(replies.tick_generic(self._req_id, SHORTABLE, level))
+        self._size(SHORTABLE_SHARES, shares)
 
     def _tell_day(self, day: Day) -> None:
         """Send what is new of the day."""
@@ -204,6 +220,13 @@ def tell_halted(watches: Iterable[Watch], *, halted: bool) -> None:
     for watch in watches:
         if isinstance(watch, Ticks):
             watch.halted(halted=halted)
+
+
+def tell_lendable(watches: Iterable[Watch], shares: Decimal) -> None:
+    """How many shares can be borrowed, to those who asked for it."""
+    for watch in watches:
+        if isinstance(watch, Ticks):
+            watch.lendable(shares)
 
 
 def stop_watching(floor: Floor, watch: Watch) -> None:

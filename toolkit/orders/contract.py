@@ -61,6 +61,7 @@ class Quote(msgspec.Struct, frozen=True):
         at: when its last tick arrived, UTC; None before the first.
         close: last price of the day before, in price units; None when the broker did not tell it.
         delayed: whether that tick came late on purpose, as exchanges give prices away.
+        shortable: shares that the broker has to lend to short sellers; None when it did not tell.
     """
 
     bid: Decimal | None = None
@@ -70,6 +71,7 @@ class Quote(msgspec.Struct, frozen=True):
     at: datetime | None = None
     delayed: bool = False
     close: Decimal | None = None
+    shortable: Decimal | None = None
 
     @property
     def mid(self) -> Decimal | None:

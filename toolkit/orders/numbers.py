@@ -21,32 +21,17 @@ def exact(value: object) -> Decimal:
     Raises:
         ValueError: ``value`` is not a finite number; the message says what it is instead.
     """
-    match value:
-        case bool():
-            raise ValueError(f"is the truth value {value}, not a number")
-        case int():
-            number = Decimal(value)
-        case Decimal():
-            number = value
-        case str():
-            number = _from_text(value)
-        case float():  # as the last case, without its slow look-up
-            number = _from_text(str(value))
-        case numbers.Integral():
-            number = Decimal(int(value))
-        case numbers.Real():
-            # numpy's str is the shortest text at its own width; by way of float, float32 451.1 grows digits.
-            number = _from_text(str(value))
-        case None:
-            raise ValueError("is empty")
-        case _:
-            raise ValueError(f"is a {type(value).__name__}, not a number")
+    plain = type(value) is float or type(value) is int  # most are, and it shows in the price of an order
+    if type(value) is float:
+        number = Decimal(str(value))
+    else:
+        number = Decimal(value) if type(value) is int else _converted(value)
     if not number.is_finite():
         raise ValueError(f"is {number}, not a finite number")
     # copy_abs, because abs rounds to the context and overflows on 1e9999999.
     if number and not SMALLEST <= number.copy_abs() <= LARGEST:
         raise ValueError(f"is {number}, outside {SMALLEST:f} to {LARGEST:f}")
-    return Decimal(f"{number:f}")
+    return number if plain else Decimal(f"{number:f}")  # text may say 1E+3
 
 
 def readable(value: object) -> Decimal | None:
@@ -55,6 +40,25 @@ def readable(value: object) -> Decimal | None:
         return exact(value)
     except ValueError:
         return None
+
+
+def _converted(value: object) -> Decimal:
+    match value:
+        case bool():
+            raise ValueError(f"is the truth value {value}, not a number")
+        case Decimal():
+            return value
+        case str():
+            return _from_text(value)
+        case numbers.Integral():
+            return Decimal(int(value))
+        case numbers.Real():
+            # numpy's str is the shortest text at its own width; by way of float, float32 451.1 grows digits.
+            return _from_text(str(value))
+        case None:
+            raise ValueError("is empty")
+        case _:
+            raise ValueError(f"is a {type(value).__name__}, not a number")
 
 
 def _from_text(text: str) -> Decimal:

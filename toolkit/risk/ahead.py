@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from toolkit.risk.columns import Bools, Ints
+from toolkit.risk.running import Grouping
 from toolkit.risk.tables import Table, type_code, whole
 
 LIVE: Final = ("MARKET", "LIMIT")
@@ -24,6 +25,7 @@ class Base(NamedTuple):
         elsewhere: gross, up and down of all that the table's contracts do not hold.
         orders: rows approved so far.
         bought, sold: the same by contract and side.
+        by_strategy: rows approved so far, by strategy.
         bids, reach: by place, see ``places``: the highest price at which an own order buys, and how
             far below ``roof`` one sells.
         roof: above every limit.
@@ -37,6 +39,7 @@ class Base(NamedTuple):
     orders: int
     bought: Ints
     sold: Ints
+    by_strategy: Ints
     bids: Ints
     reach: Ints
     roof: int
@@ -63,6 +66,7 @@ class Base(NamedTuple):
             orders=0,
             bought=none,
             sold=none,
+            by_strategy=np.zeros(len(table.strategies), np.int64),
             bids=bids,
             reach=reach,
             roof=roof,
@@ -93,6 +97,7 @@ class Base(NamedTuple):
         np.add.at(added.sells, rows.contract[down], rows.quantity[down])
         np.add.at(added.bought, rows.contract[up], 1)
         np.add.at(added.sold, rows.contract[down], 1)
+        added.by_strategy[:] += np.bincount(rows.strategy, minlength=len(table.strategies))
         np.maximum.at(added.highest, rows.contract, rows.dearest)
         bids, offers = self.limits(rows)
         np.maximum.at(added.bids, at[up & live], bids[up & live])
@@ -152,19 +157,43 @@ class Ahead:
         counted = (self.approved & (self.table.sign == side)).astype(np.int64)
         return base[self.table.contract] + self.table.groups.sums_before(counted)
 
+    @cached_property
+    def orders_of_strategy(self) -> Ints:
+        """Approved rows of each row's strategy."""
+        strategy = self.table.strategy
+        return self.base.by_strategy[strategy] + Grouping(strategy).sums_before(
+            self.approved.astype(np.int64)
+        )
+
     def exposure(self, which: int) -> Ints:
         """Gross (0), up (1) or down (2) of everything with each row itself, in the table's money."""
         table = self.table
-        marks, worth = table.marks[table.contract], WORTHS[which]
-        dearest, dearest_with = self._dearest
-        own_buys = np.where(table.sign > 0, table.quantity, 0)
-        own_sells = np.where(table.sign < 0, table.quantity, 0)
-        before = worth(self.position, self.buys, self.sells, marks, dearest)
-        after = worth(self.position, self.buys + own_buys, self.sells + own_sells, marks, dearest_with)
-        step = (after - before) * table.factor
+        before = WORTHS[which](
+            self.position, self.buys, self.sells, table.marks[table.contract], self._dearest[0]
+        )
+        step = (self._with_row(which) - before) * table.factor
         added = np.where(self.approved, step, 0)
         so_far: Ints = np.cumsum(added) - added
         return self.base.total(table, which) + so_far + step
+
+    def own(self, which: int) -> Ints:
+        """The same of each row's contract alone."""
+        return self._with_row(which) * self.table.factor
+
+    def _with_row(self, which: int) -> Ints:
+        """The same per unit of ``Table.factor``."""
+        table = self.table
+        buys = self.buys + np.where(table.sign > 0, table.quantity, 0)
+        sells = self.sells + np.where(table.sign < 0, table.quantity, 0)
+        return WORTHS[which](self.position, buys, sells, table.marks[table.contract], self._dearest[1])
+
+    @cached_property
+    def approved_quantity(self) -> Ints:
+        """Quantity of the approved rows in each row's contract."""
+        table, base = self.table, self.base
+        counted = np.where(self.approved, table.quantity, 0)
+        earlier = base.buys - table.open_buys + base.sells - table.open_sells
+        return earlier[table.contract] + table.groups.sums_before(counted)
 
     @cached_property
     def _dearest(self) -> tuple[Ints, Ints]:
@@ -202,7 +231,7 @@ WORTHS: Final = (_gross, _up, _down)
 """The parts of ``line.Worth`` on whole columns, per unit of ``Table.factor``."""
 LIVE_CODES: Final = [type_code(word) for word in LIVE]
 MARKET: Final = type_code("MARKET")
-_BY_PLACE: Final = ("buys", "sells", "highest", "bought", "sold", "bids", "reach", "seen")
+_BY_PLACE: Final = ("buys", "sells", "highest", "bought", "sold", "by_strategy", "bids", "reach", "seen")
 
 
 def _own_orders(table: Table) -> list[tuple[int, int, int | None]]:

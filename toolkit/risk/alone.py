@@ -35,9 +35,7 @@ def _quantity_is_usual(table: Table) -> Outcome:
 
 
 def _collar(table: Table) -> Outcome:
-    touch = table.touch()
-    stops = table.flags("stops", _needs_stop) & table.has_stop
-    reference = np.where(stops & ((table.stop - touch) * table.sign > 0), table.stop, touch)
+    reference = _reference(table)
     limits = [kind.limits.numbers.get("price_collar_bps", Decimal(0)) for kind in table.kinds]
     decimals = decimals_of(limits)
     limit = table.by_kind(
@@ -49,6 +47,26 @@ def _collar(table: Table) -> Outcome:
     failed = (moved * 10**decimals > limit * reference) & table.flags("limits", _needs_limit)
     with np.errstate(divide="ignore", invalid="ignore"):
         return Outcome(failed, moved / reference, "price_collar_bps")
+
+
+def _collar_ticks(table: Table) -> Outcome:
+    def most(kind: Kind) -> int:
+        limit = kind.limits.numbers.get("price_collar_ticks")
+        if limit is None or kind.instrument is None:
+            return EXACT_INT
+        return min(EXACT_INT, scaled(limit * kind.instrument.min_tick, table.price_decimals))
+
+    beyond = (table.limit - _reference(table)) * table.sign
+    failed = (beyond > table.by_kind("most beyond", most)) & table.flags("limits", _needs_limit)
+    tick = table.floats("tick", lambda k: float(k.instrument.min_tick if k.instrument else 1))
+    return Outcome(failed, beyond / 10.0**table.price_decimals / tick, "price_collar_ticks")
+
+
+def _reference(table: Table) -> Ints:
+    """What a limit is held against, as ``prices.price_within_collar`` says."""
+    touch = table.touch()
+    stops = table.flags("stops", _needs_stop) & (table.stop > 0)
+    return np.where(stops & ((table.stop - touch) * table.sign > 0), table.stop, touch)
 
 
 def _stop_side(table: Table) -> Outcome:
@@ -85,6 +103,7 @@ ALONE: Final[dict[Check, Callable[[Table], Outcome]]] = {
     form.quantity_within_limit: _quantity_within_limit,
     size.quantity_is_usual: _quantity_is_usual,
     prices.price_within_collar: _collar,
+    prices.price_within_ticks: _collar_ticks,
     prices.stop_beyond_quote: _stop_side,
     size.order_notional: _notional,
     size.large_order_approved: _approved,

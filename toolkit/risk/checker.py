@@ -10,11 +10,12 @@ import msgspec
 
 from toolkit.orders.contract import Instrument
 from toolkit.orders.events import Decision
+from toolkit.risk.catalogue import DEFAULTS
 from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import DEFAULTS, Limits
+from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
-from toolkit.risk.rules import Check, in_force
+from toolkit.risk.rules import RuleSet, denials, in_force
 from toolkit.risk.scopes import ScopedLimits
 
 
@@ -23,7 +24,7 @@ class SimpleRiskChecker:
     Decides whether an order intent may go to the broker.
 
     Args:
-        config: limits by name, see ``limits.LIMITS``: ``max_order_quantity`` (units of the contract
+        config: limits by name, see ``catalogue.LIMITS``: ``max_order_quantity`` (units of the contract
             per order, default 1,000), ``max_gross_exposure`` (account currency, default 1,000,000)
             and more, which are not in force unless set; ``strategies`` and ``symbols`` hold tighter
             ones, see ``scopes.ScopedLimits``. An unknown name raises ConfigError.
@@ -47,8 +48,8 @@ class SimpleRiskChecker:
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self._book: Book | None = None
-        self._checks: dict[int, tuple[Check, ...]] = {}
-        """which limits -> the checks that they put in force"""
+        self._rules: dict[int, RuleSet] = {}
+        """which limits -> the rules that they put in force"""
         self._set({**DEFAULTS, **(config or {})})
 
     def change(self, limits: Mapping[str, Any]) -> None:
@@ -65,7 +66,7 @@ class SimpleRiskChecker:
         if book is self._book:
             return
         self._book = book
-        self._checks = {}
+        self._rules = {}
 
     @property
     def current_exposure(self) -> float:
@@ -87,8 +88,12 @@ class SimpleRiskChecker:
         return not self.violations(intent)
 
     def violations(self, intent: Mapping[str, Any]) -> list[Decision]:
-        """The checks that the intent fails, each with a sentence; empty when it may go."""
-        return [decision for decision in self.decisions(intent) if not decision.passed]
+        """The checks that the intent fails, all of them, each with a sentence; empty when it may go."""
+        order, book = Order.read(intent), self._book
+        instrument = None if book is None else book.instrument(intent)
+        limits = self.limits_of(order, instrument)
+        context = Context(limits=limits) if book is None else Context.of(order, book, instrument, limits)
+        return denials(self.rules(limits), order, context)
 
     def verdict(self, intent: dict[str, Any]) -> tuple[Decision, ...]:
         """
@@ -102,12 +107,12 @@ class SimpleRiskChecker:
             Decision(code="RISK_LIMITS", message="Risk limits exceeded"),
         )
 
-    def rules(self, limits: Limits) -> tuple[Check, ...]:
-        """The checks that these limits put in force, with a book or without one."""
-        checks = self._checks.get(id(limits))
-        if checks is None:  # the limits live as long as the checker, so their id names them
-            checks = self._checks[id(limits)] = in_force(limits, bound=self._book is not None)
-        return checks
+    def rules(self, limits: Limits) -> RuleSet:
+        """What these limits put in force, with a book or without one."""
+        rules = self._rules.get(id(limits))
+        if rules is None:  # the limits live as long as the checker, so their id names them
+            rules = self._rules[id(limits)] = in_force(limits, bound=self._book is not None)
+        return rules
 
     def limits_of(self, order: Order, instrument: Instrument | None) -> Limits:
         """The limits that hold for an order, whatever it calls its contract."""
@@ -115,21 +120,13 @@ class SimpleRiskChecker:
             return self._scoped.of(order.strategy, order.symbol, order.con_id)
         return self._scoped.of(order.strategy, instrument.symbol, instrument.con_id)
 
-    def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
-        """The verdict of every check in force, passed or not."""
-        order, book = Order.read(intent), self._book
-        instrument = None if book is None else book.instrument(intent)
-        limits = self.limits_of(order, instrument)
-        context = Context(limits=limits) if book is None else Context.of(order, book, instrument, limits)
-        return [check(order, context) for check in self.rules(limits)]
-
     def _set(self, config: dict[str, Any]) -> None:
         scoped = ScopedLimits(config)
         self._scoped, self.config, self.limits = scoped, config, scoped.account
         self.max_order_quantity = config["max_order_quantity"]
         self.max_gross_exposure = config["max_gross_exposure"]
         self.blocked_symbols = scoped.account.names.get("blocked_symbols", frozenset())
-        self._checks = {}
+        self._rules = {}
         self.limits_in_force = scoped.written()
         self.limits_hash = _fingerprint(self.limits_in_force)
 

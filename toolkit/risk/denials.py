@@ -112,7 +112,7 @@ def open_questions(columns: Columns, check: Check) -> Bools:
 def _said(kind: Kind, check: Check) -> Decision | None:
     """The denial of a rule whatever a row's numbers are."""
     decision = kind.verdicts.get(check)
-    return None if decision is None or decision.passed or kind.open_question(check) else decision
+    return None if kind.open_question(check) else decision
 
 
 def _figure(decision: Decision | None, name: str) -> float:

@@ -8,10 +8,12 @@ as facts come in, so that judging one order does not depend on how many others a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
 
 from toolkit.orders.approvals import Approvals
 from toolkit.orders.contract import Instrument, Quote
@@ -19,7 +21,7 @@ from toolkit.orders.events import AnyEvent
 from toolkit.orders.state import OrderState
 from toolkit.risk.history import History
 from toolkit.risk.holding import Holding, OpenOrder, open_order
-from toolkit.risk.line import NOTHING, ZERO, Line, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.margin import Margin
 from toolkit.risk.profit import Profit
 
@@ -94,6 +96,8 @@ class Exposure:
         """orders that may still trade"""
         self._prices = prices
         self._holdings: dict[int, Holding] = {}
+        self._lines: dict[int, Line] = {}
+        """as they were worth when last touched"""
         self._worths: dict[int, Worth | MissingPriceError | MissingRateError] = {}
         self._unmeasured: dict[int, MissingPriceError | MissingRateError] = {}
         self._total = NOTHING
@@ -157,52 +161,42 @@ class Exposure:
 
         Args:
             con_id: its number.
-            instrument: the contract, when it is known better than by its number.
+            instrument: the contract, for when there is neither a position nor an order in it.
             without: an intent whose order is left out.
         """
-        holding = self._holdings.get(con_id, _NO_HOLDING)
-        prices = self._prices
-        instrument = instrument or prices.by_number(con_id)
-        some = next((order.state for order in holding.orders.values() if order.state is not None), None)
-        # An order of an earlier run may name a contract that was not asked about in this one.
-        if instrument is not None:
-            name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
-        elif some is not None and some.intent is not None:
-            name, currency, multiplier = some.symbol, some.intent.currency, some.multiplier
-        else:
-            name, currency, multiplier = f"contract {con_id}", "", Decimal(1)
-        rate = prices.rate(currency)
-        line = Line(
-            name=name or f"contract {con_id}",
-            currency=currency,
-            multiplier=multiplier,
-            mark=prices.mark(con_id),
-            rate=rate,
-            position=holding.position,
-            buys=holding.buys,
-            sells=holding.sells,
-            buy_orders=holding.buy_orders,
-            sell_orders=holding.sell_orders,
-            highest=holding.highest(without),
-        )
+        if self._touched:
+            self._refresh()
+        line = self._lines.get(con_id)
+        if line is None:  # nothing was ever held or open there
+            return self._line(con_id, instrument)
+        if not without:
+            return line
+        holding = self._holdings[con_id]
         left_out = holding.orders.get(without)
         if left_out is None:
             return line
-        return line.with_order(left_out.sign, -left_out.quantity, count=-1)
+        rest = line.with_order(left_out.sign, -left_out.quantity, count=-1)
+        return replace(rest, highest=holding.highest(without))
 
     def contracts(self) -> list[int]:
         """Numbers of the contracts with a position or an open order."""
         return [con_id for con_id, held in self._holdings.items() if held.position or held.orders]
 
-    def orders(self, con_id: int, without: str = "") -> Collection[OrderState]:
-        """Our orders in one contract that may still trade, oldest first."""
-        orders = self._holdings.get(con_id, _NO_HOLDING).orders
-        return [order.state for name, order in orders.items() if name != without and order.state is not None]
+    def orders(self, con_id: int, sign: int = 0, without: str = "") -> Sequence[OrderState]:
+        """Our orders in one contract that may still trade, oldest first: +1 buys, -1 sells, 0 both."""
+        holding = self._holdings.get(con_id, _NO_HOLDING)
+        if (sign > 0 and not holding.buy_orders) or (sign < 0 and not holding.sell_orders):
+            return ()
+        return [
+            order.state
+            for name, order in holding.orders.items()
+            if order.sign != -sign and name != without and order.state is not None
+        ]
 
-    def filled(self, name: str, con_id: int) -> Decimal:
-        """What an open order of ours has filled, which the position holds already; 0 for no order."""
+    def order(self, name: str, con_id: int) -> OrderState | None:
+        """An order of ours that may still trade, by its intent; None when there is none."""
         order = self._holdings.get(con_id, _NO_HOLDING).orders.get(name)
-        return ZERO if order is None or order.state is None else order.state.filled_quantity
+        return None if order is None else order.state
 
     def others(self, con_id: int) -> Worth:
         """
@@ -211,12 +205,13 @@ class Exposure:
         Raises:
             MissingPriceError, MissingRateError: another contract with exposure cannot be measured.
         """
-        self._refresh()
+        if self._touched:
+            self._refresh()
         for number, error in self._unmeasured.items():
             if number != con_id:
                 raise error
         own = self._worths.get(con_id)
-        return self._total.plus(own, -1) if isinstance(own, Worth) else self._total
+        return self._total.minus(own) if isinstance(own, Worth) else self._total
 
     def total(self) -> Worth:
         """
@@ -233,10 +228,11 @@ class Exposure:
         for con_id in self._touched:
             before = self._worths.get(con_id)
             if isinstance(before, Worth):
-                self._total = self._total.plus(before, -1)
+                self._total = self._total.minus(before)
             self._unmeasured.pop(con_id, None)
+            line = self._lines[con_id] = self._line(con_id)
             try:
-                worth = self.line(con_id).worth()
+                worth = line.worth()
             except (MissingPriceError, MissingRateError) as error:
                 self._worths[con_id] = self._unmeasured[con_id] = error
             else:
@@ -244,11 +240,45 @@ class Exposure:
                 self._total = self._total.plus(worth)
         self._touched.clear()
 
+    def _line(self, con_id: int, instrument: Instrument | None = None) -> Line:
+        holding = self._holdings.get(con_id, _NO_HOLDING)
+        prices = self._prices
+        instrument = instrument or prices.by_number(con_id)
+        if instrument is not None:
+            name, currency, multiplier = instrument.symbol, instrument.currency, instrument.multiplier
+        else:
+            name, currency, multiplier = _told_by_orders(holding)
+        return Line(
+            name=name or f"contract {con_id}",
+            currency=currency,
+            multiplier=multiplier,
+            mark=prices.mark(con_id),
+            rate=prices.rate(currency),
+            position=holding.position,
+            buys=holding.buys,
+            sells=holding.sells,
+            buy_orders=holding.buy_orders,
+            sell_orders=holding.sell_orders,
+            highest=holding.highest(),
+        )
+
     def _holding(self, con_id: int) -> Holding:
         found = self._holdings.get(con_id)
         if found is None:
             found = self._holdings[con_id] = Holding()
         return found
+
+
+def _told_by_orders(holding: Holding) -> tuple[str, str, Decimal]:
+    """
+    Name, currency and multiplier of a contract that nobody described.
+
+    An order of an earlier run may name one that was not asked about in this one.
+    """
+    for order in holding.orders.values():
+        if order.state is not None and order.state.intent is not None:
+            return order.state.symbol, order.state.intent.currency, order.state.multiplier
+    return "", "", Decimal(1)
 
 
 _NO_HOLDING: Final = Holding()

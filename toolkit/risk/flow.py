@@ -8,22 +8,17 @@ from toolkit.orders.events import Decision
 from toolkit.orders.intent import OrderIntent
 from toolkit.orders.state import OrderState
 from toolkit.risk.context import Context, seconds
-from toolkit.risk.limits import RATE_WINDOW_S
+from toolkit.risk.limits import OWN_RATE
 from toolkit.risk.order import Order
-from toolkit.risk.verdicts import at_most, no_contract, unreadable
+from toolkit.risk.verdicts import above
 
 
-def no_repeat(order: Order, context: Context) -> Decision:
+def no_repeat(order: Order, context: Context) -> Decision | None:
     """No order of the same account, contract, side, quantity, type and prices in ``repeat_window_s``."""
     window = context.limits.numbers["repeat_window_s"]
-    if context.instrument is None:
-        return no_contract(order, "repeat_window_s")
-    missing = unreadable(order, "repeat_window_s")
-    if missing is not None:
-        return missing
     twin = None if order.repeat_allowed else _twin(order, context, window)
     if twin is None:
-        return Decision(code="DUPLICATE_ECONOMICS", passed=True)
+        return None
     age = _age(context, twin)
     return Decision(
         code="DUPLICATE_ECONOMICS",
@@ -35,107 +30,118 @@ def no_repeat(order: Order, context: Context) -> Decision:
     )
 
 
-def rate_within_limit(_order: Order, context: Context) -> Decision:
+def rate_within_limit(_order: Order, context: Context) -> Decision | None:
     """Orders accepted in the last second, this one included, are at most ``max_orders_per_second``."""
-    count = 1 + sum(_age(context, state) < RATE_WINDOW_S for state in context.recent)
-    limit = context.limits.numbers["max_orders_per_second"]
-    passed = count <= limit
+    count, limit = context.orders_this_second + 1, context.limits.numbers["max_orders_per_second"]
+    if count <= limit:
+        return None
     return Decision(
         code="ORDER_RATE",
-        passed=passed,
-        message="" if passed else f"{count} orders in one second, above max_orders_per_second {limit}.",
+        message=f"{count} orders in one second, above max_orders_per_second {limit}.",
         observed=Decimal(count),
         limit=limit,
         unit="orders",
     )
 
 
-def open_orders_within_limit(_order: Order, context: Context) -> Decision:
+def own_rate_within_limit(order: Order, context: Context) -> Decision | None:
+    """As ``rate_within_limit``, of the order's strategy alone."""
+    count, limit = context.own_this_second + 1, context.limits.numbers[OWN_RATE]
+    if count <= limit:
+        return None
+    return Decision(
+        code="ORDER_RATE",
+        message=f"{count} orders of strategy {order.strategy!r} in one second, above its "
+        f"max_orders_per_second {limit}.",
+        observed=Decimal(count),
+        limit=limit,
+        unit="orders",
+    )
+
+
+def open_orders_within_limit(_order: Order, context: Context) -> Decision | None:
     """Orders that may still trade, this one included, are at most ``max_open_orders``."""
-    count = Decimal(context.open_orders + 1)
-    limit = context.limits.numbers["max_open_orders"]
-    return at_most("MAX_OPEN_ORDERS", "open orders would be", count, limit, "orders")
+    count, limit = context.open_orders + 1, context.limits.numbers["max_open_orders"]
+    if count <= limit:
+        return None
+    return above("MAX_OPEN_ORDERS", "open orders would be", Decimal(count), limit, "orders")
 
 
-def open_orders_per_side_within_limit(order: Order, context: Context) -> Decision:
+def open_orders_per_side_within_limit(order: Order, context: Context) -> Decision | None:
     """As ``open_orders_within_limit``, of one contract on one side; the broker refuses the 21st."""
-    if context.instrument is None:
-        return no_contract(order, "max_open_orders_per_side")
-    if not order.sign:
-        fault = unreadable(order, "max_open_orders_per_side")
-        assert fault is not None
-        return fault
-    count = Decimal(context.same_side + 1)
-    limit = context.limits.numbers["max_open_orders_per_side"]
+    count, limit = context.same_side + 1, context.limits.numbers["max_open_orders_per_side"]
+    if count <= limit:
+        return None
+    assert context.instrument is not None
     what = f"open {'buys' if order.sign > 0 else 'sells'} of {context.instrument.symbol} would be"
-    return at_most("MAX_OPEN_ORDERS_PER_SIDE", what, count, limit, "orders")
+    return above("MAX_OPEN_ORDERS_PER_SIDE", what, Decimal(count), limit, "orders")
 
 
-def orders_per_day_within_limit(order: Order, context: Context) -> Decision:
+def orders_per_day_within_limit(_order: Order, context: Context) -> Decision | None:
     """Orders accepted today in the contract, this one included, are at most ``max_orders_per_day``."""
-    if context.instrument is None:
-        return no_contract(order, "max_orders_per_day")
-    count, limit = Decimal(context.orders_today + 1), context.limits.numbers["max_orders_per_day"]
+    count, limit = context.orders_today + 1, context.limits.numbers["max_orders_per_day"]
+    if count <= limit:
+        return None
+    assert context.instrument is not None
     what = f"today's orders in {context.instrument.symbol} would be"
-    return at_most("ORDERS_PER_DAY", what, count, limit, "orders")
+    return above("ORDERS_PER_DAY", what, Decimal(count), limit, "orders")
 
 
-def fills_within_limit(order: Order, context: Context) -> Decision:
+def quantity_per_day_within_limit(order: Order, context: Context) -> Decision | None:
+    """Today's orders in the contract, this one included, come to at most ``max_quantity_per_day`` units."""
+    assert order.quantity is not None
+    quantity, limit = context.quantity_today + order.quantity, context.limits.numbers["max_quantity_per_day"]
+    if quantity <= limit:
+        return None
+    assert context.instrument is not None
+    what = f"today's orders in {context.instrument.symbol} would come to"
+    return above("QUANTITY_PER_DAY", what, quantity, limit, "units")
+
+
+def fills_within_limit(order: Order, context: Context) -> Decision | None:
     """
     Fills of the strategy in the contract within the last minute are below ``max_fills_per_minute``.
 
     A strategy that runs in circles is stopped here (RTS 6, article 15, repeated automated execution).
     """
-    if context.instrument is None:
-        return no_contract(order, "max_fills_per_minute")
     count, limit = context.recent_fills, context.limits.numbers["max_fills_per_minute"]
-    passed = count < limit
+    if count < limit:
+        return None
+    assert context.instrument is not None
     return Decision(
         code="REPEATED_EXECUTION",
-        passed=passed,
-        message=""
-        if passed
-        else f"strategy {order.strategy!r} had {count} fills in {context.instrument.symbol} within a minute, "
-        f"max_fills_per_minute is {limit}.",
+        message=f"strategy {order.strategy!r} had {count} fills in {context.instrument.symbol} within a "
+        f"minute, max_fills_per_minute is {limit}.",
         observed=Decimal(count),
         limit=limit,
         unit="fills",
     )
 
 
-def efficient(_order: Order, context: Context) -> Decision:
+def efficient(_order: Order, context: Context) -> Decision | None:
     """The day's order-efficiency ratio with this order is at most ``max_order_efficiency_ratio``."""
-    limit = context.limits.numbers["max_order_efficiency_ratio"]
-    passed = context.efficiency <= limit
+    ratio, limit = context.efficiency, context.limits.numbers["max_order_efficiency_ratio"]
+    if ratio <= limit:
+        return None
     return Decision(
         code="ORDER_EFFICIENCY",
-        passed=passed,
-        message=""
-        if passed
-        else f"the order-efficiency ratio would be {context.efficiency:.1f}, above "
+        message=f"the order-efficiency ratio would be {ratio:.1f}, above "
         f"max_order_efficiency_ratio {limit}; too few of today's orders were filled.",
-        observed=context.efficiency,
+        observed=ratio,
         limit=limit,
     )
 
 
-def no_self_cross(order: Order, context: Context) -> Decision:
+def no_self_cross(order: Order, context: Context) -> Decision | None:
     """
     No own working order of the other side stands at a price that this one would meet.
 
     A stop that has not triggered meets nobody, be it this order or the other one.
     """
-    if context.instrument is None:
-        return no_contract(order, "allow_self_cross")
-    missing = unreadable(order, "allow_self_cross")
-    if missing is not None:
-        return missing
     account = order.account or context.account
-    for state in context.siblings:
+    for state in context.opposite:
         other = state.intent
         assert other is not None
-        if other.sign == order.sign:
-            continue
         if (other.account or context.account) == account and _crosses(order, other):
             price = "the market" if other.limit_price is None else str(other.limit_price)
             return Decision(
@@ -147,7 +153,7 @@ def no_self_cross(order: Order, context: Context) -> Decision:
                 unit="price",
                 price_source="order",
             )
-    return Decision(code="SELF_CROSS", passed=True)
+    return None
 
 
 def _crosses(order: Order, other: OrderIntent) -> bool:

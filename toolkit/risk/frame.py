@@ -56,7 +56,7 @@ def check(frame: pd.DataFrame, checker: SimpleRiskChecker, book: Book) -> pd.Dat
     checker.bind(overlay)
     plain = all(
         getattr(type(checker), name) is getattr(SimpleRiskChecker, name)
-        for name in ("validate", "violations", "decisions")
+        for name in ("validate", "violations")
     )
     verdict = None
     if plain:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from toolkit.risk.catalogue import BY_NAME
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
-from toolkit.risk.limits import BY_NAME, Limits
+from toolkit.risk.limits import Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
 from toolkit.risk.loss import LOSSES
 from toolkit.risk.order import Order

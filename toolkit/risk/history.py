@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
-from statistics import median
 from typing import Final
 
 from toolkit.orders.events import Accepted, AnyEvent, CancelRequested, Executed, ReplaceRequested, Sent
 from toolkit.orders.state import OrderState
+from toolkit.risk.line import ZERO
 
 USUAL_ORDERS: Final = 20
 """Orders of a strategy whose median quantity is what is usual for it."""
@@ -20,6 +20,38 @@ ENOUGH_ORDERS: Final = 5
 FILL_WINDOW: Final = timedelta(minutes=1)
 REMEMBERED_FILLS: Final = 1000
 """Fills of one strategy in one contract that are remembered within the window."""
+
+
+class _Quantities:
+    """The last ``USUAL_ORDERS`` quantities, in order of time and in order of size."""
+
+    __slots__ = ("_by_size", "_by_time")
+
+    def __init__(self) -> None:
+        self._by_time: deque[Decimal] = deque()
+        self._by_size: list[Decimal] = []
+
+    def append(self, quantity: Decimal) -> None:
+        """Take one more, and forget the oldest when there are too many."""
+        self._by_time.append(quantity)
+        insort(self._by_size, quantity)
+        if len(self._by_time) > USUAL_ORDERS:
+            del self._by_size[bisect_left(self._by_size, self._by_time.popleft())]
+
+    def median(self) -> Decimal | None:
+        """The middle one, or half way between the two in the middle; None while there are too few."""
+        count, middle = len(self._by_size), len(self._by_size) // 2
+        if count < ENOUGH_ORDERS:
+            return None
+        high = self._by_size[middle]
+        low = high if count % 2 else self._by_size[middle - 1]
+        return low if low == high else (low + high) / 2
+
+    def copy(self) -> _Quantities:
+        """The same, apart from this one."""
+        other = _Quantities()
+        other._by_time, other._by_size = self._by_time.copy(), self._by_size.copy()
+        return other
 
 
 class History:
@@ -36,7 +68,9 @@ class History:
         self._accepted: list[OrderState] = []
         self._orders: Counter[int] = Counter()
         """contract number -> orders accepted today"""
-        self._quantities: defaultdict[str, deque[Decimal]] = defaultdict(lambda: deque(maxlen=USUAL_ORDERS))
+        self._quantity_today: defaultdict[int, Decimal] = defaultdict(Decimal)
+        """contract number -> quantity accepted today, and what changes of orders were to add"""
+        self._quantities: defaultdict[str, _Quantities] = defaultdict(_Quantities)
         """strategy -> quantities of its last orders"""
         self._fills: defaultdict[tuple[str, int], deque[datetime]] = defaultdict(
             lambda: deque(maxlen=REMEMBERED_FILLS)
@@ -53,8 +87,13 @@ class History:
             case Accepted():
                 self.accept(state)
                 self._quantities[intent.strategy_id].append(intent.quantity)
-            case Sent() | ReplaceRequested():
+            case Sent():
                 self._messages += today
+            case ReplaceRequested():
+                self._messages += today
+                more = event.quantity - intent.quantity
+                if today and more > 0:
+                    self._quantity_today[state.con_id] += more
             case CancelRequested() if state.order_id is not None:
                 self._messages += today
             case Executed():
@@ -64,8 +103,10 @@ class History:
 
     def accept(self, state: OrderState) -> None:
         """Count one order that risk let pass; what is usual for its strategy stays as it was."""
-        if state.accepted_at is not None:
-            self._orders[state.con_id] += self._is_today(state.accepted_at)
+        if state.accepted_at is not None and state.intent is not None:
+            if self._is_today(state.accepted_at):
+                self._orders[state.con_id] += 1
+                self._quantity_today[state.con_id] += state.intent.quantity
             self._accepted.append(state)
 
     def copy(self) -> History:
@@ -73,23 +114,39 @@ class History:
         other = History()
         other._day, other._messages = self._day, self._messages
         other._executed, other._orders = set(self._executed), Counter(self._orders)
+        other._quantity_today.update(self._quantity_today)
         other._accepted = list(self._accepted)
         for strategy, quantities in self._quantities.items():
-            other._quantities[strategy].extend(quantities)
+            other._quantities[strategy] = quantities.copy()
         for key, times in self._fills.items():
             other._fills[key].extend(times)
         return other
 
-    def accepted_since(self, since: datetime) -> Iterator[OrderState]:
+    def accepted_since(self, since: datetime) -> Sequence[OrderState]:
         """Orders that risk let pass after ``since`` (UTC), newest first, as they were then."""
+        newest: list[OrderState] = []
         for state in reversed(self._accepted):
             if state.accepted_at is None or state.accepted_at <= since:
-                return
-            yield state
+                break
+            newest.append(state)
+        return newest
+
+    def accepted_within(self, window: timedelta, now: datetime, strategy: str | None = None) -> int:
+        """How many orders, of one strategy or of all, risk let pass less than ``window`` ago."""
+        count, since = 0, now - window
+        for state in reversed(self._accepted):
+            if state.accepted_at is None or state.accepted_at <= since:
+                break
+            count += strategy is None or (state.intent is not None and state.intent.strategy_id == strategy)
+        return count
 
     def orders(self, con_id: int, now: datetime) -> int:
         """Orders accepted today in one contract."""
         return self._orders[con_id] if now.date() == self._day else 0
+
+    def quantity(self, con_id: int, now: datetime) -> Decimal:
+        """Quantity of the orders accepted today in one contract, and what changes of orders were to add."""
+        return self._quantity_today[con_id] if now.date() == self._day else ZERO
 
     def efficiency(self, now: datetime, *, one_more: bool = True) -> Decimal:
         """
@@ -107,13 +164,13 @@ class History:
 
     def usual_quantity(self, strategy: str) -> Decimal | None:
         """Median quantity of a strategy's last orders; None while there are too few."""
-        quantities = self._quantities.get(strategy, ())
-        return median(quantities) if len(quantities) >= ENOUGH_ORDERS else None
+        quantities = self._quantities.get(strategy)
+        return None if quantities is None else quantities.median()
 
     def fills(self, strategy: str, con_id: int, now: datetime) -> int:
         """Fills of a strategy in one contract within the last minute."""
-        times = self._fills.get((strategy, con_id), deque[datetime]())
-        return sum(1 for at in islice(reversed(times), REMEMBERED_FILLS) if now - at < FILL_WINDOW)
+        times = self._fills.get((strategy, con_id))
+        return 0 if times is None else sum(now - at < FILL_WINDOW for at in times)
 
     def _is_today(self, at: datetime) -> bool:
         """Whether a fact is of the newest day seen so far, which starts at zero."""
@@ -122,4 +179,5 @@ class History:
             self._messages = 0
             self._executed.clear()
             self._orders.clear()
+            self._quantity_today.clear()
         return at.date() == self._day

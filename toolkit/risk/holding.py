@@ -70,10 +70,10 @@ class Holding:
             return dearest(*(order.price for name, order in self.orders.items() if name != without))
         prices = self._prices
         while prices:
-            price, name = prices[0]
+            negative, name = prices[0]
             order = self.orders.get(name)
-            if order is not None and order.price == -price:
-                return -price
+            if order is not None and order.price is not None and -order.price == negative:
+                return order.price
             heapq.heappop(prices)
         return None
 

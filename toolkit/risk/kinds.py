@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
 from toolkit.risk.overlay import Overlay
-from toolkit.risk.rules import Check
+from toolkit.risk.rules import Check, judge
 
 CONTRACT: Final[Mapping[str, Any]] = {"con_id": 0, **IDENTITY}
 """Fields of a row that name its contract, with what an empty one means."""
@@ -32,23 +31,28 @@ WORDS: Final[Mapping[str, Any]] = {
 }
 """Fields of a row that are names, with what an empty one means."""
 
-BY_NUMBERS: Final[dict[Callable[..., Decision], str]] = {
+BY_NUMBERS: Final[dict[Check, str]] = {
     form.quantity_within_limit: "MAX_ORDER_QUANTITY",
     size.quantity_is_usual: "FAT_FINGER",
     prices.price_within_collar: "PRICE_COLLAR",
+    prices.price_within_ticks: "PRICE_COLLAR_TICKS",
     prices.stop_beyond_quote: "STOP_WRONG_SIDE",
     size.order_notional: "MAX_ORDER_NOTIONAL",
     size.large_order_approved: "NEEDS_APPROVAL",
     size.gross_exposure_within_limit: "MAX_GROSS_EXPOSURE",
     size.net_exposure_within_limit: "MAX_NET_EXPOSURE",
     size.position_within_limit: "MAX_POSITION",
+    size.position_share_within_limit: "MAX_POSITION_PCT_NAV",
+    size.short_sale_located: "NOT_SHORTABLE",
     size.no_short_sale: "SHORT_SALE",
     flow.no_self_cross: "SELF_CROSS",
     flow.open_orders_within_limit: "MAX_OPEN_ORDERS",
     flow.open_orders_per_side_within_limit: "MAX_OPEN_ORDERS_PER_SIDE",
     flow.rate_within_limit: "ORDER_RATE",
+    flow.own_rate_within_limit: "ORDER_RATE",
     flow.no_repeat: "DUPLICATE_ECONOMICS",
     flow.orders_per_day_within_limit: "ORDERS_PER_DAY",
+    flow.quantity_per_day_within_limit: "QUANTITY_PER_DAY",
 }
 """Rules that a row's numbers, or the rows before it, decide; with the code that is theirs."""
 
@@ -59,24 +63,21 @@ class Kind(NamedTuple):
 
     Attributes:
         order, instrument, limits, context: of one of them.
-        verdicts: what every rule in force says of it.
+        verdicts: what every rule in force says of it, None when it passes.
     """
 
     order: Order
     instrument: Instrument | None
     limits: Limits
     context: Context
-    verdicts: dict[Check, Decision]
+    verdicts: dict[Check, Decision | None]
 
     def open_question(self, check: Check) -> bool:
         """Whether a rule's verdict on other rows of the kind depends on their numbers."""
-        verdict = self.verdicts.get(check)
-        return verdict is not None and verdict.code == BY_NUMBERS.get(check)
-
-    def observed(self, check: Check) -> Decimal:
-        """What a rule that counts orders has counted, the row included."""
-        value = self.verdicts[check].observed
-        return Decimal(1) if value is None else value
+        if check not in self.verdicts or check not in BY_NUMBERS:
+            return False
+        verdict = self.verdicts[check]
+        return verdict is None or verdict.code == BY_NUMBERS[check]
 
 
 class Columns(NamedTuple):
@@ -124,6 +125,10 @@ def _judge(frame: pd.DataFrame, number: int, checker: SimpleRiskChecker, book: O
     context = Context.of(order, book, instrument, limits)
     if loss.breaches(context.profit, limits):
         raise InexactError  # what still passes depends on the position, row by row
-    return Kind(
-        order, instrument, limits, context, {check: check(order, context) for check in checker.rules(limits)}
-    )
+    borrowed = order.sign < 0 and instrument is not None and instrument.sec_type == "STK"
+    if borrowed and "allow_unlocated_short" in limits.in_force and context.quote.shortable is None:
+        raise InexactError  # and so does what needs shares that nobody told of
+    if "max_position_pct_nav" in limits.in_force and not context.profit.value:
+        raise InexactError  # or a value that nobody told
+    verdicts = {rule.check: judge(rule, order, context) for rule in checker.rules(limits).rules}
+    return Kind(order, instrument, limits, context, verdicts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ class MissingRateError(Exception):
     """A contract trades in a currency that we cannot convert; ``str()`` says which one."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One contract: what is held and what is open.
 
@@ -48,7 +48,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_order(self, sign: int, quantity: Decimal, *prices: Decimal | None, count: int = 1) -> Line:
         """The line with ``count`` more open orders of ``quantity`` together: +1 buys, -1 sells."""
-        highest = dearest(self.highest, *prices)
+        highest = self.highest
+        for price in prices:
+            if price is not None and (highest is None or price > highest):
+                highest = price
         if sign > 0:
             orders = self.buy_orders + count
             return replace(self, buys=self.buys + quantity, buy_orders=orders, highest=highest)
@@ -61,16 +64,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         up, down = self.position + self.buys, self.position - self.sells
         return max(abs(up), abs(down), abs(self.position))
 
-    def money(self, price: Decimal) -> Decimal:
+    def unit(self) -> Decimal:
         """
-        One unit at a price, in the account's currency.
+        The account's currency per unit of the contract and price unit.
 
         Raises:
             MissingRateError: no exchange rate is known.
         """
         if self.rate is None:
             raise MissingRateError(f"{self.name} trades in {self.currency}, and no exchange rate is known")
-        return price * self.multiplier * self.rate
+        return self.multiplier * self.rate
 
     def worth(self) -> Worth:
         """
@@ -85,17 +88,19 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
             return NOTHING
         if self.mark is None and self.highest is None:
             raise MissingPriceError(self.name)
-        mark = self.money(self.mark or ZERO)
+        mark = worst = self.mark or ZERO
         # A limit below the market buys at the limit but sells at the market: take the dearer of the two.
-        worst = mark if self.highest is None else max(mark, self.money(self.highest))
+        if self.highest is not None and self.highest > mark:
+            worst = self.highest
+        unit = self.unit()
         return Worth(
-            self.largest * worst,
-            up * (worst if up > 0 else mark),
-            down * (worst if down < 0 else mark),
+            max(abs(up), abs(down), abs(position)) * worst * unit,
+            up * (worst if up > ZERO else mark) * unit,
+            down * (worst if down < ZERO else mark) * unit,
         )
 
 
-class Worth(NamedTuple):
+class Worth(msgspec.Struct, frozen=True, gc=False):
     """
     Exposure in the account's currency.
 
@@ -109,10 +114,12 @@ class Worth(NamedTuple):
     up: Decimal
     down: Decimal
 
-    def plus(self, other: Worth, sign: int = 1) -> Worth:
-        """Both together, or with ``sign`` -1 this one without the other."""
-        if sign > 0:
-            return Worth(self.gross + other.gross, self.up + other.up, self.down + other.down)
+    def plus(self, other: Worth) -> Worth:
+        """Both together."""
+        return Worth(self.gross + other.gross, self.up + other.up, self.down + other.down)
+
+    def minus(self, other: Worth) -> Worth:
+        """This one without the other."""
         return Worth(self.gross - other.gross, self.up - other.up, self.down - other.down)
 
 

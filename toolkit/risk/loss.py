@@ -11,39 +11,39 @@ from toolkit.risk.context import Context
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
 from toolkit.risk.profit import Profit
-from toolkit.risk.verdicts import gap
 
-LOSSES: Final = {
-    "max_daily_loss": ("MAX_DAILY_LOSS", "today's loss is"),
-    "max_drawdown": ("MAX_DRAWDOWN", "the account has fallen from the day's highest value by"),
+SENTENCES: Final = {
+    "max_daily_loss": "today's loss is",
+    "max_drawdown": "the account has fallen from the day's highest value by",
 }
-"""Limit -> its code, and how its sentence begins."""
+"""Limit -> how its denial begins."""
 
 
-Losses = dict[str, Decimal | None]
-"""Limit -> what counts against it; None when the broker has not told."""
+def losses_of(profit: Profit) -> dict[str, Decimal | None]:
+    """Limit -> what counts against it now; None while the broker has not told."""
+    return {"max_daily_loss": profit.loss, "max_drawdown": profit.drawdown}
 
 
-def losses_of(profit: Profit) -> Losses:
-    """What counts against each limit now; a gain counts as no loss."""
-    daily = None if profit.daily is None else max(-profit.daily, Decimal(0))
-    return {"max_daily_loss": daily, "max_drawdown": profit.drawdown}
-
-
-def daily_loss_within_limit(order: Order, context: Context) -> Decision:
+def daily_loss_within_limit(order: Order, context: Context) -> Decision | None:
     """Today's loss is at most ``max_daily_loss``, or the order reduces a position."""
-    return _within(order, context, "max_daily_loss")
+    denial = _judge("max_daily_loss", context.profit.loss, context.limits, context.currency)
+    return None if denial is None or _reduces(order, context) else denial
 
 
-def drawdown_within_limit(order: Order, context: Context) -> Decision:
+def drawdown_within_limit(order: Order, context: Context) -> Decision | None:
     """The fall from the day's highest value is at most ``max_drawdown``, or the order reduces a position."""
-    return _within(order, context, "max_drawdown")
+    denial = _judge("max_drawdown", context.profit.drawdown, context.limits, context.currency)
+    return None if denial is None or _reduces(order, context) else denial
 
 
 def breaches(profit: Profit, limits: Limits, currency: str = "") -> list[Decision]:
     """The limits on losses that are passed, or that cannot be measured; empty while all is well."""
-    verdicts = (_judge(profit, limits, currency, name) for name in LOSSES if name in limits.numbers)
-    return [verdict for verdict in verdicts if not verdict.passed]
+    verdicts = (
+        _judge(name, observed, limits, currency)
+        for name, observed in losses_of(profit).items()
+        if name in limits.numbers
+    )
+    return [verdict for verdict in verdicts if verdict is not None]
 
 
 def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Decision], None]) -> None:
@@ -66,31 +66,19 @@ def watch(profit: Profit, limits: Callable[[], Limits], on_breach: Callable[[Dec
     profit.listeners.append(look)
 
 
-def _within(order: Order, context: Context, name: str) -> Decision:
-    missing = gap(order, context, name)
-    if missing is not None:
-        return missing
-    if _reduces(order, context):
-        return Decision(code=LOSSES[name][0], passed=True)
-    return _judge(context.profit, context.limits, context.currency, name)
-
-
-def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision:
-    code, what = LOSSES[name]
-    observed, limit = losses_of(profit)[name], limits.numbers[name]
+def _judge(name: str, observed: Decimal | None, limits: Limits, currency: str) -> Decision | None:
+    limit = limits.numbers[name]
     if observed is None:
         return Decision(
             code="NO_PNL",
             message=f"{name} cannot be checked: the broker has not told what the account made today.",
         )
-    passed = observed <= limit
+    if observed <= limit:
+        return None
     return Decision(
-        code=code,
-        passed=passed,
-        message=""
-        if passed
-        else f"{what} {observed:,.2f} {currency}, above {name} {limit:,f}; only orders that reduce a "
-        "position may go.",
+        code=name.upper(),
+        message=f"{SENTENCES[name]} {observed:,.2f} {currency}, above {name} {limit:,f}; only orders that "
+        "reduce a position may go.",
         observed=observed,
         limit=limit,
         unit=currency,
@@ -99,7 +87,8 @@ def _judge(profit: Profit, limits: Limits, currency: str, name: str) -> Decision
 
 def _reduces(order: Order, context: Context) -> bool:
     """Whether all open orders of this side, this one included, lead at most to a flat position."""
-    line = context.own
+    line = context.line
+    assert line is not None
     if order.sign > 0:
         return line.position < 0 and line.position + line.buys <= 0
     return line.position > 0 and line.position - line.sells >= 0

@@ -35,7 +35,7 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
         return self.equity - self.maintenance
 
 
-def enough_margin(margin: Margin, floor: Decimal, currency: str = "") -> Decision:
+def enough_margin(margin: Margin, floor: Decimal, currency: str = "") -> Decision | None:
     """
     Excess liquidity after the order is at least ``floor``, and equity covers the initial margin.
 
@@ -58,13 +58,11 @@ def enough_margin(margin: Margin, floor: Decimal, currency: str = "") -> Decisio
             limit=margin.equity,
             unit=currency,
         )
-    passed = excess >= floor
+    if excess >= floor:
+        return None
     return Decision(
         code="MARGIN",
-        passed=passed,
-        message=""
-        if passed
-        else f"it would leave {excess:,.2f} {currency} of excess liquidity, below {floor:,f}.",
+        message=f"it would leave {excess:,.2f} {currency} of excess liquidity, below {floor:,f}.",
         observed=excess,
         limit=floor,
         unit=currency,

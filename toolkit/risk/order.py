@@ -11,7 +11,6 @@ import msgspec
 from toolkit.orders.numbers import exact
 
 _SIGNS = {"BUY": 1, "SELL": -1}
-_NUMBERS = ("quantity", "limit_price", "stop_price")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +48,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         """A raw intent's order; nothing in it can make this fail."""
         faults: dict[str, str] = {}
         number, order_type = raw.get("con_id"), raw.get("order_type")
-        quantity, limit_price, stop_price = (_number(raw, name, faults) for name in _NUMBERS)
         return cls(
             raw=raw,
             symbol=str(raw.get("symbol") or "").upper(),
@@ -59,9 +57,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             strategy=str(raw.get("strategy_id") or ""),
             con_id=number if isinstance(number, int) else 0,
             sign=_SIGNS.get(str(raw.get("direction")), 0),
-            quantity=quantity,
-            limit_price=limit_price,
-            stop_price=stop_price,
+            quantity=_number(raw, "quantity", faults),
+            limit_price=_number(raw, "limit_price", faults),
+            stop_price=_number(raw, "stop_price", faults),
             replaces=str(raw.get("target_intent_id") or "") if raw.get("action") == "REPLACE" else "",
             faults=faults,
             repeat_allowed=raw.get("allow_repeat") is True,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 
+from toolkit.risk.line import ZERO
+
 
 class Profit:
     """
@@ -16,15 +18,24 @@ class Profit:
             it; None until it told.
         drawdown: fall of the net liquidation value from its highest today (UTC, as far as this
             process has seen it); None until the broker told the value.
+        value: net liquidation value; None until the broker told it.
         listeners: called after each change.
     """
 
     def __init__(self) -> None:
         self.daily: Decimal | None = None
         self.drawdown: Decimal | None = None
+        self.value: Decimal | None = None
         self.listeners: list[Callable[[], None]] = []
         self._day = date.min
-        self._highest = Decimal(0)
+        self._highest = ZERO
+
+    @property
+    def loss(self) -> Decimal | None:
+        """Today's loss, 0 for a gain; None until the broker told the profit."""
+        if self.daily is None:
+            return None
+        return -self.daily if self.daily < ZERO else ZERO
 
     def tell_daily(self, amount: Decimal | None) -> None:
         """The broker's profit of the day; None when it has none to tell."""
@@ -33,6 +44,7 @@ class Profit:
 
     def tell_value(self, amount: Decimal | None, at: datetime) -> None:
         """The account's net liquidation value at a time, UTC; None when it cannot be read."""
+        self.value = amount
         if amount is None:
             self.drawdown = None
             return
@@ -44,12 +56,12 @@ class Profit:
 
     def forget(self) -> None:
         """A new connection has told nothing yet; the day's highest value stays what it was."""
-        self.daily = self.drawdown = None
+        self.daily = self.drawdown = self.value = None
 
     def copy(self) -> Profit:
         """The same figures without listeners."""
         other = Profit()
-        other.daily, other.drawdown = self.daily, self.drawdown
+        other.daily, other.drawdown, other.value = self.daily, self.drawdown, self.value
         return other
 
     def _changed(self) -> None:

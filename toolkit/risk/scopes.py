@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from toolkit.errors import ConfigError
-from toolkit.risk.limits import LIMITS, Limits, complete, refuse_unknown
+from toolkit.risk.catalogue import LIMITS
+from toolkit.risk.limits import Limits, complete, refuse_unknown
 
 SCOPES: Final = {"strategies": "strategy", "symbols": "symbol"}
 """Section of a config -> what its names are."""
@@ -42,8 +43,10 @@ class ScopedLimits:
         key = strategy, symbol, con_id
         found = self._merged.get(key)
         if found is None:
-            found = self.account
-            for section in (strategies.get(strategy), symbols.get(symbol.upper()), symbols.get(str(con_id))):
+            found, own = self.account, strategies.get(strategy)
+            if own is not None:
+                found = found.tightened(own.of_one_strategy())
+            for section in (symbols.get(symbol.upper()), symbols.get(str(con_id))):
                 if section is not None:
                     found = found.tightened(section)
             self._merged[key] = found

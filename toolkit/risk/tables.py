@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from toolkit.orders.intent import ORDER_TYPES
 from toolkit.risk.columns import EXACT_INT, Bools, InexactError, Ints, guard, scaled
 from toolkit.risk.kinds import Columns, Kind
-from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError, Worth
+from toolkit.risk.line import NOTHING, MissingPriceError, MissingRateError
 from toolkit.risk.overlay import Overlay
 from toolkit.risk.running import Grouping
 
@@ -117,15 +117,17 @@ class Table:
             total = book.exposure.total()
         except (MissingPriceError, MissingRateError):
             total = NOTHING  # then nothing that adds up is an open question
-        self.total = Worth(*(whole(amount, self.money_decimals) for amount in total))  # type: ignore[arg-type]
+        parts = (total.gross, total.up, total.down)
+        self.total = tuple(whole(amount, self.money_decimals) for amount in parts)
         accounts = sorted({kind.order.account or book.account for kind in kinds})
         self.accounts = {account: code for code, account in enumerate(accounts)}
+        self.strategies = {name: code for code, name in enumerate({kind.order.strategy for kind in kinds})}
         self._guard_money()
 
     def take(self, rows: slice | Ints) -> Self:
         """These rows of the table, in their order."""
         part = copy.copy(self)
-        for name in ("groups", "dearest", "types", "account", "factor"):
+        for name in ("groups", "dearest", "types", "account", "strategy", "factor"):
             part.__dict__.pop(name, None)
         for name in PER_ROW:
             setattr(part, name, getattr(self, name)[rows])
@@ -154,6 +156,11 @@ class Table:
     def account(self) -> Ints:
         """The account of each row as a code."""
         return self.by_kind("account", lambda k: self.accounts[k.order.account or self.book.account])
+
+    @cached_property
+    def strategy(self) -> Ints:
+        """The strategy of each row as a code."""
+        return self.by_kind("strategy", lambda k: self.strategies[k.order.strategy])
 
     @cached_property
     def factor(self) -> Ints:

@@ -27,6 +27,6 @@ def used_by_account(
     yield "max_net_exposure", None if worth is None else max(worth.up, -worth.down)
     yield from losses_of(book.profit).items()
     yield "max_open_orders", Decimal(open_orders)
-    recent = sum(1 for _ in book.history.accepted_since(book.now() - RATE_WINDOW))
+    recent = book.history.accepted_within(RATE_WINDOW, book.now())
     yield "max_orders_per_second", Decimal(recent + more)
     yield "max_order_efficiency_ratio", book.history.efficiency(book.now(), one_more=False)
