@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from statistics import median
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tests import builders
 from tests.builders import at
 from tests.risk.desk import SPY, Desk, ordered
@@ -43,3 +49,28 @@ def test_nothing_is_usual_before_five_orders_and_strategies_are_told_apart() -> 
     history = Desk(facts=facts).history
     assert history.usual_quantity("a") == 30
     assert history.usual_quantity("b") is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(quantities=st.lists(st.integers(1, 50), min_size=5, max_size=40))
+def test_usual_is_the_median_of_the_last_twenty_orders(quantities: list[int]) -> None:
+    facts = [fact for n, q in enumerate(quantities) for fact in ordered(f"o{n}", quantity=q, strategy_id="a")]
+    history = Desk(facts=facts).history
+    assert history.usual_quantity("a") == history.copy().usual_quantity("a") == median(quantities[-20:])
+
+
+def test_a_days_quantity_grows_by_what_a_change_adds_and_never_shrinks() -> None:
+    facts = [*ordered(builders.INTENT_ID, quantity=100), *ordered("other", quantity=7)]
+    assert Desk(facts=facts).history.quantity(SPY.con_id, at(1)) == 107
+    facts += [builders.replace_requested(150), builders.replaced(150), builders.replace_requested(120)]
+    history = Desk(facts=facts).history
+    assert history.quantity(SPY.con_id, at(1)) == history.copy().quantity(SPY.con_id, at(1)) == 157
+    assert history.quantity(SPY.con_id, at(DAY)) == 0
+
+
+def test_a_strategys_orders_are_counted_apart() -> None:
+    facts = [*ordered("a", 1.0, strategy_id="a"), *ordered("b", 1.0, strategy_id="b")]
+    history, second = Desk(facts=facts).history, timedelta(seconds=1)
+    assert history.accepted_within(second, at(1.5)) == 2
+    assert history.accepted_within(second, at(1.5), "a") == 1
+    assert history.accepted_within(second, at(2.0), "a") == 0
