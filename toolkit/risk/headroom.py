@@ -13,7 +13,7 @@ from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
 from toolkit.risk.limits import Limits
 from toolkit.risk.line import NOTHING, Line, MissingPriceError, MissingRateError, Worth
-from toolkit.risk.loss import LOSSES
+from toolkit.risk.loss import SENTENCES
 from toolkit.risk.order import Order
 from toolkit.risk.portfolio import Portfolio
 from toolkit.risk.usage import used_by_account
@@ -97,7 +97,7 @@ def _of_account(portfolio: Portfolio, book: Book) -> Iterator[tuple[str, tuple[s
         missing = str(error)
     open_orders = sum(line.buy_orders + line.sell_orders for line in lines)
     for name, used in used_by_account(book, worth, open_orders, more):
-        unknown = "what the account made today" if name in LOSSES else missing
+        unknown = "what the account made today" if name in SENTENCES else missing
         yield name, (unknown if used is None else "", used)
 
 
