@@ -15,11 +15,13 @@ from toolkit.desk import intents
 from toolkit.desk.account import account_frame, holdings, holdings_frame
 from toolkit.desk.risk import RiskDesk
 from toolkit.errors import IntentError, NotConnectedError
+from toolkit.journal.quotes import read_quotes
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Quote
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.state import OrderState
 from toolkit.reports.frames import fills_frame, orders_frame, reports_frame
+from toolkit.reports.session import Trading, trading_of
 
 T = TypeVar("T")
 
@@ -54,11 +56,25 @@ class View:
     @property
     def reports(self) -> pd.DataFrame:
         """Every execution report of the journal; columns as in ``toolkit.reports.frames.REPORTS``."""
-        if self.engine.running:
-            journal = self.engine.client.journal
-            self._call(journal.durable(journal.last_seq))
+        self._settle()
         with JournalReader(self.engine.settings.journal_path) as reader:
             return reports_frame(reader.reports())
+
+    def trading(self) -> Trading:
+        """Parents, slices, fills and quotes of the journal, as execution measures are taken from them."""
+        self._settle()
+        path = self.engine.settings.journal_path
+        with JournalReader(path) as reader:
+            return trading_of(reader.events(), read_quotes(path))
+
+    def measures(self, level: str = "parent") -> pd.DataFrame:
+        """
+        What the orders of the journal cost; columns as in ``toolkit.reports.tca.measure``, labels before.
+
+        Args:
+            level: ``parent``, or ``child`` for one row per slice.
+        """
+        return self.trading().measures(level)
 
     @property
     def positions(self) -> pd.DataFrame:
@@ -146,6 +162,13 @@ class View:
             + (f", {health['orders_unknown']} UNKNOWN" if health["orders_unknown"] else "")
             + (f": {health['error']}" if health["error"] else "")
         )
+
+    def _settle(self) -> None:
+        """Wait until what the engine knows is in its files."""
+        if self.engine.running:
+            journal = self.engine.client.journal
+            self._call(journal.durable(journal.last_seq))
+            self._call(self.engine.client.recorder.flush())
 
     @property
     def _account(self) -> str:
