@@ -14,7 +14,7 @@ from tests.builders import accepted, at, cancelled, executed, received, state_of
 from tests.waiting import until
 from toolkit.broker.market import MarketBook
 from toolkit.broker.quote_recorder import AFTER, AGAIN, QuoteRecorder
-from toolkit.journal.quotes import FILE, QuoteFile, RecordedQuote, read_quotes
+from toolkit.journal.quotes import FILE, QuoteWriter, RecordedQuote, read_quotes
 
 BID, ASK = 1, 2
 DELAYED_BID = 66
@@ -27,7 +27,7 @@ class Recording:
         self.now = at(0)
         self.market = MarketBook(lambda: self.now)
         self.journal = home / "journal.db"
-        self.recorder = QuoteRecorder(lambda: QuoteFile(home / FILE), self.market, lambda: self.now)
+        self.recorder = QuoteRecorder(QuoteWriter(home / FILE), self.market, lambda: self.now)
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -25,7 +25,7 @@ from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
 from toolkit.broker.watch import Watch
 from toolkit.errors import JournalError, NotConnectedError
-from toolkit.journal.quotes import FILE, QuoteFile
+from toolkit.journal.quotes import FILE, QuoteWriter
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.ledger import OrderLedger, Report
@@ -247,7 +247,7 @@ class BrokerConnection(ABC):
         self._journal = SqliteJournal(self.config.home / "journal.db")
         self._market = MarketBook(self._clock)
         self._ledger = OrderLedger(self._journal, [self._market.observe])
-        self._recorder = QuoteRecorder(lambda: QuoteFile(self.config.home / FILE), self._market, self._clock)
+        self._recorder = QuoteRecorder(QuoteWriter(self.config.home / FILE), self._market, self._clock)
         self._recorder.start()
         self._ledger.listeners += [self._keep_report, self._recorder.hear]
         self._inbox = Inbox(

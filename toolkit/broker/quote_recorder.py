@@ -9,7 +9,6 @@ state each time, whatever the market does; never in the way of an order.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,13 +16,11 @@ from typing import Final
 
 from toolkit.broker.market import MarketBook
 from toolkit.errors import JournalError
-from toolkit.journal.quotes import QuoteFile, RecordedQuote
+from toolkit.journal.quotes import QuoteWriter, RecordedQuote
 from toolkit.orders.contract import Quote
 from toolkit.orders.events import AnyEvent, Executed
 from toolkit.orders.ledger import Report
 from toolkit.orders.state import OrderState
-
-log = logging.getLogger(__name__)
 
 EVERY: Final = 0.1
 """Seconds between two looks at the quotes."""
@@ -56,28 +53,25 @@ class QuoteRecorder:
     Follows the quotes of one connection's orders.
 
     Args:
-        open_file: opens the file that the quotes go to, when the first of them is there.
+        writer: where the quotes go.
         market: where the quotes are.
         clock: gives the time, UTC.
-
-    Attributes:
-        failure: why nothing is recorded any more, None while all is well.
     """
 
-    def __init__(
-        self, open_file: Callable[[], QuoteFile], market: MarketBook, clock: Callable[[], datetime]
-    ) -> None:
-        self._open_file = open_file
-        self._file: QuoteFile | None = None
+    def __init__(self, writer: QuoteWriter, market: MarketBook, clock: Callable[[], datetime]) -> None:
+        self._writer = writer
         self._market = market
         self._clock = clock
         self._followed: dict[int, _Followed] = {}
         """contract number -> how it is followed"""
         self._rows: list[RecordedQuote] = []
         self._work = asyncio.Event()
-        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self.failure: JournalError | None = None
+
+    @property
+    def failure(self) -> JournalError | None:
+        """Why nothing is recorded any more, None while all is well."""
+        return self._writer.failure
 
     def hear(self, event: AnyEvent, state: OrderState, _: Report | None = None) -> None:
         """Take one fact about our orders; a fill is met with the quote of its moment."""
@@ -101,17 +95,9 @@ class QuoteRecorder:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def flush(self) -> None:
-        """Return when what was seen so far is in the file."""
-        async with self._writing:
-            rows, self._rows = self._rows, []
-            if not rows or self.failure is not None:
-                return
-            try:
-                await asyncio.to_thread(self._write, rows)
-            except JournalError as error:
-                self.failure = error
-                self._followed.clear()
-                log.critical("%s", error)
+        """Return when what was seen so far is in the file, or cannot be."""
+        self._hand_over()
+        await asyncio.wrap_future(self._writer.settled())
 
     async def close(self) -> None:
         """Stop, and write what is left."""
@@ -119,10 +105,8 @@ class QuoteRecorder:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._hand_over()
+        self._writer.close()
 
     async def _run(self) -> None:
         """Look at what is followed every ``EVERY`` seconds; sleep soundly while nothing is."""
@@ -140,9 +124,14 @@ class QuoteRecorder:
             if not self._followed:
                 self._work.clear()
             if now - written >= WRITE or not self._followed:
-                await self.flush()
+                self._hand_over()
                 written = now
             await asyncio.sleep(EVERY)
+
+    def _hand_over(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            self._writer.write(rows)
 
     def _look(self, con_id: int, followed: _Followed) -> None:
         """Record the quote unless it is the one that was recorded a moment ago."""
@@ -157,8 +146,3 @@ class QuoteRecorder:
         at = quote.at if known != before and quote.at is not None else now
         followed.told, followed.told_at = quote, now
         self._rows.append(RecordedQuote(con_id, followed.symbol, at, *known))
-
-    def _write(self, rows: list[RecordedQuote]) -> None:
-        if self._file is None:
-            self._file = self._open_file()
-        self._file.write(rows)

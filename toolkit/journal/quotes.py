@@ -7,15 +7,20 @@ may be lost, and a file that cannot be written stops nothing but the recording.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+import threading
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 from toolkit.errors import JournalError
+
+log = logging.getLogger(__name__)
 
 FILE: Final = "quotes.db"
 _TABLE: Final = """
@@ -49,45 +54,68 @@ class RecordedQuote(NamedTuple):
     ask_size: Decimal | None
 
 
-class QuoteFile:
+class QuoteWriter:
     """
-    Writes quotes; one thread at a time.
+    Writes quotes in a thread of its own, so that no disk is waited for.
 
-    Raises:
-        JournalError: the file cannot be opened.
+    Attributes:
+        failure: why nothing is written any more, None while all is well.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("pragma journal_mode = wal")
-            self._database.execute("pragma synchronous = off")
-            self._database.execute(_TABLE)
-        except sqlite3.Error as error:
-            raise _explain(path, error) from error
+        self.failure: JournalError | None = None
+        self._work: SimpleQueue[list[RecordedQuote] | Future[None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="quote-writer", daemon=True)
+        self._thread.start()
 
-    def write(self, quotes: Iterable[RecordedQuote]) -> None:
-        """
-        Append some quotes.
+    def write(self, quotes: list[RecordedQuote]) -> None:
+        """Queue some quotes."""
+        self._work.put(quotes)
 
-        Raises:
-            JournalError: the disk is full or the file is gone.
-        """
-        rows = [
-            (con_id, symbol, (at - _EPOCH) // _MICROSECOND, *(None if x is None else str(x) for x in figures))
-            for con_id, symbol, at, *figures in quotes
-        ]
-        try:
-            self._database.execute("begin")
-            self._database.executemany("insert into quotes values (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._database.execute("commit")
-        except sqlite3.Error as error:
-            raise _explain(self.path, error) from error
+    def settled(self) -> Future[None]:
+        """Done when all that was queued before is in the file, or cannot be."""
+        done: Future[None] = Future()
+        self._work.put(done)
+        return done
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
+        """Write what is queued, and let go of the file."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with ExitStack() as opened:
+            database = None
+            while (work := self._work.get()) is not None:
+                if isinstance(work, Future):
+                    work.set_result(None)
+                elif self.failure is None:
+                    try:
+                        if database is None:
+                            database = opened.enter_context(closing(_open(self.path)))
+                        _append(database, work)
+                    except sqlite3.Error as error:
+                        self.failure = _explain(self.path, error)
+                        log.critical("%s", self.failure)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("pragma journal_mode = wal")
+    database.execute("pragma synchronous = off")
+    database.execute(_TABLE)
+    return database
+
+
+def _append(database: sqlite3.Connection, quotes: list[RecordedQuote]) -> None:
+    rows = [
+        (con_id, symbol, (at - _EPOCH) // _MICROSECOND, *(None if x is None else str(x) for x in figures))
+        for con_id, symbol, at, *figures in quotes
+    ]
+    database.execute("begin")
+    database.executemany("insert into quotes values (?, ?, ?, ?, ?, ?, ?)", rows)
+    database.execute("commit")
 
 
 def read_quotes(journal: Path) -> list[RecordedQuote]:

@@ -83,7 +83,7 @@ class Stream:
             return [(0, len(self.times), slice(None))]
         order = np.argsort(symbols, kind="stable")
         asked, places = np.unique(symbols[order], return_index=True)
-        groups = np.split(order, places[1:])
+        groups = np.split(order, places)[1:]
         return [
             (int(self._offsets[code]), int(self._offsets[code + 1]), group)
             for code, group in zip(asked, groups, strict=True)
