@@ -20,7 +20,8 @@ from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Quote
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import fills_frame, orders_frame, reports_frame
+from toolkit.reports.fills_table import FillsTable
+from toolkit.reports.frames import decisions_frame, orders_frame, reports_frame
 from toolkit.reports.session import Trading, trading_of
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class View:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._fills = FillsTable()
 
     @property
     def orders(self) -> pd.DataFrame:
@@ -51,7 +53,12 @@ class View:
     @property
     def fills(self) -> pd.DataFrame:
         """Every execution of those orders, oldest first; columns as in ``toolkit.reports.frames.FILLS``."""
-        return fills_frame(self.states())
+        return self._fills.frame(self.states())
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """What risk decided about every order; columns as in ``toolkit.reports.frames.DECISIONS``."""
+        return decisions_frame(self.states())
 
     @property
     def reports(self) -> pd.DataFrame:

@@ -179,7 +179,7 @@ def markout_curve(fill_measures: pd.DataFrame, by: str | None = None, seed: int 
         axes.plot(places, some["share_mean"], color=colour, marker=marker, linestyle=line, label=label)
     missing = found["missing"].groupby(level=1, sort=False).sum()
     if missing.any():
-        note(axes, f"without the quotes: {counted(int(missing.max()), 'fill')} at the longest horizon")
+        note(axes, f"no quote so long after {counted(int(missing.max()), 'fill')}")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(places, ["at the fill", *(f"{name[:-1]} s" for name in HORIZONS)])
     axes.set_xlabel("after the fill")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
 from toolkit.errors import ConfigError
@@ -100,10 +101,9 @@ def order_life(trading: Trading, parent_id: str) -> Figure:
     start, ended = parent["ts_intent"], parent["ts_end"]
     end = pd.Series([start, ended, fills["ts"].max()]).max()
     room = max((end - start) * AROUND, pd.Timedelta(500, "ms"))
-    quotes = quotes[quotes["ts"].between(start - room, end + room)]
-    drawn = fills.rename(columns={"ts": "time", "qty": "shares"}).assign(
-        symbol=parent["symbol"], currency=parent["currency"]
-    )
+    quotes = _between(quotes, start - room, end + room)
+    drawn = trading.executed()
+    drawn = drawn[drawn["exec_id"].isin(fills["exec_id"])]
     figure = fills_against_quote(drawn, quotes, parent["symbol"])
     (axes,) = figure.axes
     if not axes.axison:
@@ -113,11 +113,13 @@ def order_life(trading: Trading, parent_id: str) -> Figure:
         f"{parent_id}: {side} {qty:,.12g} {parent['symbol']} {parent['order_type']}", loc="left", fontsize=11
     )
     moments = [("decided", start), ("sent", children["ts_submit"].min()), ("ended", ended)]
-    for word, when in moments:
+    for row, (word, when) in enumerate(moments, 1):
         if pd.notna(when):
-            axes.axvline(utc(pd.Series([when]))[0], color="black", linewidth=0.7, linestyle=":")
-            axes.annotate(word, (utc(pd.Series([when]))[0], 1), xycoords=("data", "axes fraction"),
-                          xytext=(3, -10), textcoords="offset points", fontsize=8)  # fmt: skip
+            (place,) = utc(pd.Series([when]))
+            axes.axvline(place, color="black", linewidth=0.7, linestyle=":")
+            # One below the other, since they may be a moment apart.
+            axes.annotate(word, (place, 1), xycoords=("data", "axes fraction"), xytext=(3, -11 * row),
+                          textcoords="offset points", fontsize=8, color="#3A3A3A")  # fmt: skip
     if pd.notna(parent["decision_price"]):
         axes.axhline(
             parent["decision_price"],
@@ -162,19 +164,26 @@ def exposure_through_the_day(fills: pd.DataFrame, quotes: pd.DataFrame | None = 
     told = f"P&L before commissions, {profit.iloc[-1]:+,.2f} at the end"
     below.step(times, profit, where="post", color=GREY, linewidth=1, linestyle="--", marker=dot, label=told)
     if charged.notna().any():
-        told = (
-            f"after, {charged.iloc[-1]:+,.2f}" if pd.notna(charged.iloc[-1]) else "after, as far as charged"
-        )
+        last = float(charged.iloc[-1])
+        told = "after, as far as charged" if np.isnan(last) else f"after, {last:+,.2f}"
         below.step(times, charged, where="post", color=BLUE, linewidth=1.4, marker=dot, label=told)
     for axes, what in ((above, "exposure"), (below, "P&L")):
         plain(axes)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_ylabel(f"{what} ({currency})")
         axes.yaxis.set_major_formatter("{x:,.0f}")
-    above.set_title("Exposure and profit", loc="left", fontsize=11)
+        axes.set_title("Exposure" if axes is above else "Profit", loc="left", fontsize=11)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=9)
     time_axis(below, held.index.to_series())
-    legend(figure)
     return figure
+
+
+def _between(quotes: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """Quotes of a window: the one that held when it began, and the last one until it ends."""
+    quotes = quotes[quotes["ts"] <= end]
+    held = quotes[quotes["ts"] <= start].tail(1).assign(ts=start)
+    some = pd.concat([held, quotes[quotes["ts"] > start]])
+    return pd.concat([some, some.tail(1).assign(ts=end)], ignore_index=True)
 
 
 def _areas(shares: pd.Series[float], everyone: pd.Series[float]) -> pd.Series[float]:

@@ -132,7 +132,11 @@ def latency_stages(measures: pd.DataFrame) -> Figure:
     Args:
         measures: as ``measure`` makes it.
     """
-    spans = {stage: measures[column].dropna() for stage, column in STAGES.items()}
+    # From its first fill to its last is no stage of an order that has only one.
+    spans = {
+        stage: measures.loc[(measures["n_fills"] > 1) | (stage != "first to last fill"), column].dropna()
+        for stage, column in STAGES.items()
+    }
     spans = {stage: values for stage, values in spans.items() if len(values)}
     figure, axes = new_figure("Latency by stage", height=1.4 + 0.42 * max(len(spans), 3))
     if not spans:

@@ -170,6 +170,14 @@ class Trading:
     fills: pd.DataFrame
     quotes: pd.DataFrame
 
+    def executed(self) -> pd.DataFrame:
+        """The fills as pictures take them: as ``fills_frame`` has them, at the time they were heard of."""
+        names = {"ts": "time", "qty": "shares", "order_id": "intent_id"}
+        owners = self.children.set_index("order_id")["parent_id"]
+        labels = self.parents.set_index("parent_id")[["symbol", "currency", "multiplier", "strategy_id"]]
+        fills = self.fills.join(owners, on="order_id").join(labels, on="parent_id").rename(columns=names)
+        return fills.assign(notional=fills["shares"] * fills["price"] * fills["multiplier"])
+
     def measures(self, level: str = "parent") -> pd.DataFrame:
         """One row per parent, or per child: ``LABELS``, then the columns of ``tca.measure``."""
         found = tca.measure(self.parents, self.children, self.fills, self.quotes, level=level)
