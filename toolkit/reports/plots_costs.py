@@ -179,7 +179,8 @@ def markout_curve(fill_measures: pd.DataFrame, by: str | None = None, seed: int 
         axes.plot(places, some["share_mean"], color=colour, marker=marker, linestyle=line, label=label)
     missing = found["missing"].groupby(level=1, sort=False).sum()
     if missing.any():
-        note(axes, f"no quote so long after {counted(int(missing.max()), 'fill')}")
+        horizon = str(missing.idxmax()).removeprefix("markout_").removesuffix("_bps")
+        note(axes, f"{counted(int(missing.max()), 'fill')} without a quote at {horizon}")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(places, ["at the fill", *(f"{name[:-1]} s" for name in HORIZONS)])
     axes.set_xlabel("after the fill")
