@@ -88,14 +88,14 @@ def time_axis(axes: Axes, times: pd.Series[Any]) -> None:
     axes.set_xlabel(f"time (UTC), {days}")
 
 
-def price_axis(axes: Axes) -> None:
-    """As many decimals as tell the ticks apart, at least two."""
+def number_axis(axes: Axes, least: int) -> None:
+    """Thousands apart, and as many decimals as tell the ticks apart, but not fewer than ``least``."""
     from matplotlib.ticker import MaxNLocator
 
     locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10])
     axes.yaxis.set_major_locator(locator)
     ticks = locator.tick_values(*axes.get_ylim())
-    places = max(2, -int(np.floor(np.log10(ticks[1] - ticks[0]) + 1e-9)))
+    places = max(least, -int(np.floor(np.log10(ticks[1] - ticks[0]) + 1e-9)))
     axes.yaxis.set_major_formatter(f"{{x:,.{places}f}}")
 
 

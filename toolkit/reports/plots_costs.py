@@ -21,6 +21,7 @@ from toolkit.reports.drawing import (
     legend,
     new_figure,
     note,
+    number_axis,
     says,
 )
 from toolkit.reports.spreads import HORIZONS
@@ -138,7 +139,7 @@ def shortfall_waterfall(measures: pd.DataFrame) -> Figure:
     axes.margins(y=0.18)
     axes.set_ylabel(f"cost ({currency}, positive = cost)")
     axes.set_xlabel(f"{counted(len(known), 'order')}; bps of {traded:,.0f} traded")
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    number_axis(axes, 0)
     axes.grid(visible=False, axis="x")
     return figure
 

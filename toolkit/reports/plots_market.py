@@ -19,8 +19,8 @@ from toolkit.reports.drawing import (
     legend,
     new_figure,
     note,
+    number_axis,
     plain,
-    price_axis,
     says,
     time_axis,
     utc,
@@ -31,7 +31,7 @@ from toolkit.reports.session import Trading
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AROUND: Final = 0.15
+AROUND: Final = 0.3
 """How much of the market before and after an order is shown, as a share of its life."""
 
 
@@ -79,7 +79,7 @@ def fills_against_quote(fills: pd.DataFrame, quotes: pd.DataFrame, symbol: str =
         note(axes, "no fills")
     time_axis(axes, pd.concat([fills["time"], quotes["ts"]]))
     axes.set_ylabel(f"price ({currency_of(fills)})")
-    price_axis(axes)
+    number_axis(axes, 2)
     legend(figure)
     return figure
 
@@ -100,7 +100,7 @@ def order_life(trading: Trading, parent_id: str) -> Figure:
     quotes = trading.quotes[trading.quotes["symbol"] == parent["symbol"]]
     start, ended = parent["ts_intent"], parent["ts_end"]
     end = pd.Series([start, ended, fills["ts"].max()]).max()
-    room = max((end - start) * AROUND, pd.Timedelta(500, "ms"))
+    room = max((end - start) * AROUND, pd.Timedelta(20, "ms"))
     quotes = _between(quotes, start - room, end + room)
     drawn = trading.executed()
     drawn = drawn[drawn["exec_id"].isin(fills["exec_id"])]
@@ -128,8 +128,10 @@ def order_life(trading: Trading, parent_id: str) -> Figure:
             linestyle="--",
             label="mid at the decision",
         )
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + (high - low) * 0.25)  # room for the words
     axes.set_xlim(*utc(pd.Series([start - room, end + room])))
-    price_axis(axes)
+    number_axis(axes, 2)
     for old in figure.legends:
         old.remove()
     legend(figure)
@@ -171,7 +173,7 @@ def exposure_through_the_day(fills: pd.DataFrame, quotes: pd.DataFrame | None = 
         plain(axes)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_ylabel(f"{what} ({currency})")
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        number_axis(axes, 0)
         axes.set_title("Exposure" if axes is above else "Profit", loc="left", fontsize=11)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=9)
     time_axis(below, held.index.to_series())
