@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.builders import accepted, at, cancelled, executed, received, state_of
 from tests.waiting import until
 from toolkit.broker.market import MarketBook
 from toolkit.broker.quote_recorder import AFTER, AGAIN, QuoteRecorder
-from toolkit.journal.quotes import FILE, QuoteWriter, RecordedQuote, read_quotes
+from toolkit.journal.quotes import FILE, KEPT, QuoteWriter, RecordedQuote, read_quotes
 
 BID, ASK = 1, 2
 DELAYED_BID = 66
@@ -139,3 +139,14 @@ def test_a_contract_that_nobody_traded_is_not_followed(record: Record) -> None:
         await recording.following()
 
     assert {row.con_id for row in record(work)} == {1}
+
+
+def test_quotes_older_than_a_month_are_let_go(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    old, new = (RecordedQuote(1, "SPY", now - age, *[Decimal(1)] * 4) for age in (2 * KEPT, KEPT / 2))
+    for rows in ([old, new], []):
+        writer = QuoteWriter(tmp_path / FILE)
+        writer.write(rows)
+        writer.close()
+    assert [row.at for row in read_quotes(tmp_path / "journal.db")] == [new.at]
+    assert read_quotes(tmp_path / "journal.db", since=now) == []

@@ -215,5 +215,5 @@ def test_a_picture_of_nothing_says_so(draw, words):
 )
 def test_a_picture_can_be_rendered(draw, tmp_path):
     path = tmp_path / "one.png"
-    draw().savefig(path)
-    assert path.stat().st_size > 5_000
+    draw().savefig(path, dpi=40)
+    assert path.stat().st_size > 2_000

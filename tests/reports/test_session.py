@@ -117,6 +117,11 @@ def test_an_order_that_risk_refused_whole_is_not_measured():
     assert trading_of([received("x"), denied(intent_id="x")]).measures().empty
 
 
+def test_orders_from_before_can_be_left_out():
+    later = ordered("b", order_id=8, created_at=at(60).isoformat())
+    assert trading_of([*ordered("a"), *later], since=at(30)).parents["parent_id"].tolist() == ["b"]
+
+
 def test_an_open_order_has_no_end():
     assert trading_of(ordered()).parents["ts_end"].isna().all()
 

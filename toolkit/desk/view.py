@@ -67,21 +67,27 @@ class View:
         with JournalReader(self.engine.settings.journal_path) as reader:
             return reports_frame(reader.reports())
 
-    def trading(self) -> Trading:
-        """Parents, slices, fills and quotes of the journal, as execution measures are taken from them."""
+    def trading(self, since: datetime | None = None) -> Trading:
+        """
+        Parents, slices, fills and quotes of the journal, as execution measures are taken from them.
+
+        Args:
+            since: leave out orders that were decided on before this moment, UTC; None: all orders.
+        """
         self._settle()
         path = self.engine.settings.journal_path
         with JournalReader(path) as reader:
-            return trading_of(reader.events(), read_quotes(path))
+            return trading_of(reader.events(), read_quotes(path, since), since=since)
 
-    def measures(self, level: str = "parent") -> pd.DataFrame:
+    def measures(self, level: str = "parent", since: datetime | None = None) -> pd.DataFrame:
         """
         What the orders of the journal cost; columns as in ``toolkit.reports.tca.measure``, labels before.
 
         Args:
             level: ``parent``, or ``child`` for one row per slice.
+            since: as in ``trading``.
         """
-        return self.trading().measures(level)
+        return self.trading(since).measures(level)
 
     @property
     def positions(self) -> pd.DataFrame:

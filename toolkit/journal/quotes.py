@@ -23,6 +23,8 @@ from toolkit.errors import JournalError
 log = logging.getLogger(__name__)
 
 FILE: Final = "quotes.db"
+KEPT: Final = timedelta(days=30)
+"""How long quotes are kept; those journaled with the orders stay."""
 _TABLE: Final = """
     create table if not exists quotes (
         con_id integer not null,
@@ -105,6 +107,8 @@ def _open(path: Path) -> sqlite3.Connection:
     database.execute("pragma journal_mode = wal")
     database.execute("pragma synchronous = off")
     database.execute(_TABLE)
+    oldest = (datetime.now(UTC) - KEPT - _EPOCH) // _MICROSECOND
+    database.execute("delete from quotes where at_us < ?", (oldest,))
     return database
 
 
@@ -118,9 +122,13 @@ def _append(database: sqlite3.Connection, quotes: list[RecordedQuote]) -> None:
     database.execute("commit")
 
 
-def read_quotes(journal: Path) -> list[RecordedQuote]:
+def read_quotes(journal: Path, since: datetime | None = None) -> list[RecordedQuote]:
     """
     The quotes that were recorded beside a journal, as they came; none when there is no such file.
+
+    Args:
+        journal: path of the journal.
+        since: leave out those from before this moment, UTC; None: all.
 
     Raises:
         JournalError: the file cannot be read.
@@ -130,7 +138,10 @@ def read_quotes(journal: Path) -> list[RecordedQuote]:
         return []
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute("select * from quotes order by rowid").fetchall()
+            after = 0 if since is None else (since - _EPOCH) // _MICROSECOND
+            rows = database.execute(
+                "select * from quotes where at_us >= ? order by rowid", (after,)
+            ).fetchall()
     except sqlite3.Error as error:
         raise _explain(path, error) from error
     return [

@@ -194,7 +194,9 @@ class Trading:
         return found.join(venues).join(labels, on="parent_id")
 
 
-def trading_of(events: Iterable[AnyEvent], recorded: Sequence[Any] = ()) -> Trading:
+def trading_of(
+    events: Iterable[AnyEvent], recorded: Sequence[Any] = (), *, since: datetime | None = None
+) -> Trading:
     """
     What a journal's history traded.
 
@@ -202,6 +204,7 @@ def trading_of(events: Iterable[AnyEvent], recorded: Sequence[Any] = ()) -> Trad
         events: oldest first.
         recorded: quotes with ``con_id``, ``at`` (UTC), ``bid``, ``ask``, ``bid_size``, ``ask_size``; see
             ``toolkit.journal.quotes.read_quotes``.
+        since: leave out orders that were decided on before this moment, UTC; None: all orders.
     """
     slices = [one for one in slices_of(events) if one.state.intent and one.state.intent.action == "NEW"]
     names = _names({one.state.con_id: one.state.symbol for one in slices if one.accepted})
@@ -213,6 +216,7 @@ def trading_of(events: Iterable[AnyEvent], recorded: Sequence[Any] = ()) -> Trad
         Parent(parent_id, names[passed[0].state.con_id], some)
         for parent_id, some in families.items()
         if (passed := [one for one in some if one.accepted])
+        and (since is None or min(map(decided_at, some)) >= since)
     ]
     children = [one for parent in parents for one in parent.slices]
     fills = [
