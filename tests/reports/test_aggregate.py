@@ -38,15 +38,15 @@ def test_a_group_of_which_nothing_is_known_has_no_mean():
 
 def test_the_interval_covers_the_true_mean_about_as_often_as_it_says():
     random = np.random.default_rng(4)
-    rows = [(n, 100, 1_000, value) for n in range(200) for value in random.normal(2, 10, 50)]
-    found = aggregate(orders(*rows), "symbol", resamples=400)
+    rows = [(n, 100, 1_000, value) for n in range(120) for value in random.normal(2, 10, 40)]
+    found = aggregate(orders(*rows), "symbol", resamples=200)
     covered = ((found["share_low"] < 2) & (found["share_high"] > 2)).mean()
-    assert 0.88 < covered < 0.99
+    assert 0.86 < covered < 0.99
 
 
 def test_the_interval_of_equal_weights_is_near_that_of_the_normal_distribution():
     values = np.random.default_rng(1).normal(0, 10, 400)
-    row = aggregate(orders(*(("A", 1, 1, value) for value in values)), "symbol", resamples=4000).iloc[0]
+    row = aggregate(orders(*(("A", 1, 1, value) for value in values)), "symbol", resamples=2000).iloc[0]
     half = 1.96 * values.std() / 20
     assert row["share_low"] == pytest.approx(values.mean() - half, abs=0.1)
     assert row["share_high"] == pytest.approx(values.mean() + half, abs=0.1)

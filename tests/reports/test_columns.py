@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -47,6 +47,7 @@ def stored(content):
 
 
 @given(rows)
+@settings(max_examples=30, deadline=None)
 def test_a_store_gives_the_frame_that_is_built_at_once(content):
     assert_frame_equal(stored(content).frame(), build(SCHEMA, content, "name"))
 

@@ -33,7 +33,7 @@ some_trades = st.lists(
 
 
 @given(some_trades, st.sampled_from(["fifo", "lifo"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_they_agree_with_closing_share_by_share(trades, method):
     fills = traded(*trades)
     found = round_trips(fills, method)
@@ -46,7 +46,7 @@ def test_they_agree_with_closing_share_by_share(trades, method):
 
 
 @given(some_trades)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_both_views_and_both_methods_add_up_to_the_same_money_once_flat(trades):
     position = sum(shares for shares, _ in trades)
     trades = [*trades, (-position, 100.0)] if position else trades

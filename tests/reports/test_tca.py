@@ -57,7 +57,7 @@ def assert_agrees(found: pd.DataFrame, expected: dict[str, dict[str, float]]) ->
 
 
 @given(markets.markets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_measures_agree_with_the_slow_reference(market):
     for level in ("parent", "child"):
         found = tca.measure(**tables(market), level=level)
@@ -65,14 +65,14 @@ def test_the_measures_agree_with_the_slow_reference(market):
 
 
 @given(markets.markets(("SPY", "QQQ", "IBM")))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_each_symbol_is_held_against_its_own_market(market):
     if market["parents"] and market["quotes"] and market["trades"]:
         assert_agrees(tca.measure(**tables(market)), reference.measure(**market))
 
 
 @given(markets.markets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_identities_hold(market):
     found = tca.measure(**tables(market))
     for horizon in HORIZONS:
@@ -88,7 +88,7 @@ def test_the_identities_hold(market):
 
 
 @given(markets.markets())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_order_of_the_rows_does_not_matter(market):
     frames = tables(market)
     # Rows of one moment keep their order: of two quotes with one time the later one holds.
