@@ -11,6 +11,7 @@ import pytest
 import toolkit
 from tests.waiting import wait_until
 from toolkit.desk.desk import Desk
+from toolkit.errors import IntentError
 from toolkit.gateway import PaperGateway
 from toolkit.journal.quotes import FILE, read_quotes
 from toolkit.journal.reader import JournalReader
@@ -77,6 +78,22 @@ def test_slices_of_one_parent_are_one_order(desk: Desk) -> None:
     (row,) = desk.measures().to_dict("records")
     assert (row["filled_qty"], row["fill_rate"], row["n_children"]) == (100, 1, 2)
     assert desk.measures(level="child")["filled_qty"].tolist() == [60, 40]
+
+
+def test_the_timeline_of_an_order_tells_the_quotes_it_met_and_how_long_each_step_took(desk: Desk) -> None:
+    told = desk.timeline(filled(desk)).set_index("event")
+    assert list(told.index[:4]) == ["Received", "Accepted", "Reserved", "Sent"]
+    assert told.loc["Sent", "detail"] == "bid 540, ask 540.02"
+    assert (told["since_previous_ms"] >= 0).all()
+    with pytest.raises(IntentError, match="No order is known"):
+        desk.timeline("nobody")
+
+
+def test_risk_decisions_are_a_frame(desk: Desk) -> None:
+    with pytest.warns(UserWarning, match="was denied"):
+        refused = desk.buy("SPY", 5_000)
+    row = desk.decisions.loc[[refused]].iloc[0]
+    assert (row["code"], row["passed"], row["observed"]) == ("MAX_ORDER_QUANTITY", False, 5_000)
 
 
 def test_quotes_that_cannot_be_written_stop_no_order(market: PaperGateway, home: Path) -> None:

@@ -23,6 +23,7 @@ from toolkit.orders.state import OrderState
 from toolkit.reports.fills_table import FillsTable
 from toolkit.reports.frames import decisions_frame, orders_frame, reports_frame
 from toolkit.reports.session import Trading, trading_of
+from toolkit.reports.timeline import timeline_frame
 
 T = TypeVar("T")
 
@@ -119,6 +120,18 @@ class View:
                 code="UNKNOWN_INTENT",
             )
         return state
+
+    def timeline(self, intent_id: str) -> pd.DataFrame:
+        """
+        One order's life, fact by fact; columns as in ``toolkit.reports.timeline.TIMELINE``.
+
+        Raises:
+            IntentError: no order is known under this id.
+        """
+        self.order(intent_id)
+        self._settle()
+        with JournalReader(self.engine.settings.journal_path) as reader:
+            return timeline_frame(event for event in reader.events() if event.intent_id == intent_id)
 
     def quote(self, symbol: str, **given: Any) -> Quote:
         """
