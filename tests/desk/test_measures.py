@@ -27,6 +27,7 @@ def filled(desk: Desk, direction: str = "BUY") -> str:
 def test_the_verdict_and_the_send_carry_the_quote_of_their_moment(desk: Desk) -> None:
     desk.quote("SPY")
     intent_id = filled(desk)
+    desk._settle()
     with JournalReader(desk.engine.settings.journal_path) as reader:
         facts = [event for event in reader.events() if event.intent_id == intent_id]
     accepted, sent = (next(fact for fact in facts if isinstance(fact, kind)) for kind in (Accepted, Sent))
