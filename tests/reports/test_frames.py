@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -23,9 +24,19 @@ from tests.builders import (
     state_of,
     status,
 )
-from toolkit.orders.events import Received
+from toolkit.orders.events import Decision, Received
 from toolkit.orders.ledger import fold
-from toolkit.reports.frames import FILLS, ORDERS, REPORTS, fills_frame, orders_frame, reports_frame
+from toolkit.reports.frames import (
+    DECISIONS,
+    FILLS,
+    ORDERS,
+    REPORTS,
+    decisions_frame,
+    fills_frame,
+    orders_frame,
+    reports_frame,
+)
+from toolkit.reports.positions import POSITIONS, positions_frame
 from toolkit.reports.table import FLAG, NUMBER, TEXT, TIME, WHOLE
 
 
@@ -45,6 +56,8 @@ def reports_of(*events):
         (orders_frame, [order(executed(100), charged())], ORDERS),
         (fills_frame, [order(executed(100), charged())], FILLS),
         (reports_frame, reports_of(*placed(), executed(100)), REPORTS),
+        (decisions_frame, [order()], DECISIONS),
+        (positions_frame, [order(executed(100))], POSITIONS),
     ],
 )
 def test_an_empty_frame_has_the_columns_and_types_of_a_full_one(make, full, schema):
@@ -84,13 +97,48 @@ def test_the_numbers_of_an_order_stand_in_typed_columns():
     assert_frame_equal(frame[columns], expected)
 
 
-def test_every_column_has_the_type_its_schema_promises():
-    frame = orders_frame([order(executed(100))])
-    promised = {name: column.dtype for name, column in ORDERS.items() if name != frame.index.name}
-    assert set(promised.values()) == {TEXT, NUMBER, WHOLE, FLAG, TIME}
-    assert {name: str(dtype) for name, dtype in frame.astype(promised).dtypes.items()} == {
-        name: str(dtype) for name, dtype in frame.dtypes.items()
-    }
+@pytest.mark.parametrize(
+    ("make", "rows", "schema"),
+    [
+        (orders_frame, [order(executed(100))], ORDERS),
+        (fills_frame, [order(executed(100))], FILLS),
+        (reports_frame, reports_of(*placed(), executed(100)), REPORTS),
+        (decisions_frame, [order()], DECISIONS),
+        (positions_frame, [order(executed(100))], POSITIONS),
+    ],
+)
+def test_every_column_has_the_type_its_schema_promises(make, rows, schema):
+    for frame in (make(rows), make([])):
+        promised = {name: pd.Series(dtype=column.dtype).dtype for name, column in schema.items()}
+        assert dict(frame.reset_index().dtypes) == promised
+
+
+def test_the_schemas_use_every_type_and_no_other():
+    used = {column.dtype for schema in (ORDERS, FILLS, REPORTS, DECISIONS) for column in schema.values()}
+    assert used == {TEXT, NUMBER, WHOLE, FLAG, TIME}
+
+
+def test_a_refused_intent_has_a_row_per_failed_check_and_a_passed_one_a_single_row():
+    checks = [
+        Decision(
+            code="MAX_ORDER_QUANTITY",
+            observed=Decimal(7),
+            limit=Decimal(5),
+            unit="shares",
+            message="Too many.",
+        ),
+        Decision(code="PRICE_BAND", observed=Decimal(9), limit=Decimal(2), unit="%", price_source="quote"),
+    ]
+    stale = [received("stale"), denied(intent_id="stale", code="STALE")]
+    frame = decisions_frame(
+        [order(), state_of(received("no"), denied(*checks, intent_id="no")), state_of(*stale)]
+    )
+    assert list(frame.index) == [INTENT_ID, "no", "no", "stale"]
+    assert frame["passed"].tolist() == [True, False, False, False]
+    assert frame["code"].tolist() == ["ACCEPTED", "MAX_ORDER_QUANTITY", "PRICE_BAND", "STALE"]
+    assert frame.loc["no", "observed"].tolist() == [7, 9]
+    assert frame.loc["no", "unit"].tolist() == ["shares", "%"]
+    assert frame.loc["stale", "message"] == "Too many shares."
 
 
 def test_an_order_nobody_could_read_has_a_row_of_what_is_known():

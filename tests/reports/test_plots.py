@@ -28,6 +28,7 @@ from toolkit.errors import ConfigError
 from toolkit.reports import plots
 from toolkit.reports.exposure import exposure_frame
 from toolkit.reports.frames import fills_frame, orders_frame
+from toolkit.reports.plots_costs import _edges
 
 mpl.use("Agg")
 
@@ -146,7 +147,7 @@ def test_orders_are_counted_as_orders():
 
 def test_one_far_outlier_does_not_make_a_thousand_bins():
     fills = traded(*((n, 100, "450.26") for n in range(1, 30)), (40, 100, "460"))
-    edges = plots._edges(fills["slippage_bps"].to_numpy())
+    edges = _edges(fills["slippage_bps"].to_numpy())
     assert len(edges) <= 63
     assert np.isclose(edges, 0).any()
     assert edges[0] <= fills["slippage_bps"].min()
@@ -157,7 +158,7 @@ def test_one_far_outlier_does_not_make_a_thousand_bins():
 
 
 def test_exposure_follows_fills_and_quotes():
-    frame = exposure_frame(traded((10, 100, 11), (90, -150, 19)), QUOTES)
+    frame = exposure_frame(traded((10, 100, 11), (90, -150, 19)), QUOTES)[["gross", "net"]]
     expected = pd.DataFrame(
         {"gross": [1000.0, 2000.0, 1000.0, 1500.0], "net": [1000.0, 2000.0, -1000.0, -1500.0]},
         index=pd.DatetimeIndex([at(10), at(60), at(90), at(120)], name="time").as_unit("ns"),
@@ -167,7 +168,20 @@ def test_exposure_follows_fills_and_quotes():
 
 def test_exposure_of_a_long_and_a_short_adds_up_gross_and_cancels_net():
     fills = pd.concat([traded((10, 100, 10)), traded((20, -50, 30), symbol="QQQ")])
-    assert exposure_frame(fills).to_numpy().tolist() == [[1000, 1000], [2500, -500]]
+    assert exposure_frame(fills)[["gross", "net"]].to_numpy().tolist() == [[1000, 1000], [2500, -500]]
+
+
+def test_profit_is_what_the_position_is_worth_less_what_was_paid_for_it():
+    frame = exposure_frame(traded((10, 100, 11), (90, -150, 19)), QUOTES)
+    # Bought 100 at 11, marked at 10 and 20; sold 150 at 19, the 50 short marked at 20 and 30.
+    assert frame["pnl"].tolist() == [-100, 900, 750, 250]
+    assert frame["commission"].isna().all()
+
+
+def test_commissions_add_up_until_one_is_not_known():
+    known = traded((10, 100, 10), (20, 100, 10), (30, 100, 10)).assign(commission=[1.0, 2.0, np.nan])
+    assert exposure_frame(known)["commission"].tolist()[:2] == [1, 3]
+    assert np.isnan(exposure_frame(known)["commission"].iloc[2])
 
 
 def test_before_the_first_quote_a_position_is_worth_its_last_fill():
@@ -185,6 +199,15 @@ def test_quotes_of_several_symbols_must_say_which():
     fills = pd.concat([traded((10, 100, 10)), traded((20, 100, 30), symbol="QQQ")])
     with pytest.raises(ConfigError, match="column symbol"):
         exposure_frame(fills, QUOTES)
+
+
+def test_profit_after_commissions_is_drawn_as_far_as_they_are_known():
+    fills = traded((10, 100, 11), (90, -150, 19))
+    assert len(plots.exposure_through_the_day(fills, QUOTES).axes[1].lines) == 2
+    before, after, zero = plots.exposure_through_the_day(fills.assign(commission=1.0), QUOTES).axes[1].lines
+    assert before.get_ydata().tolist() == [-100, 900, 750, 250]
+    assert after.get_ydata().tolist() == [-101, 899, 748, 248]
+    assert zero.get_ydata() == [0, 0]
 
 
 def test_gross_and_net_are_drawn_as_steps():

@@ -20,10 +20,12 @@ from toolkit.broker.execution_wrapper import IBKRExecutionWrapper
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
 from toolkit.broker.placement import Placement
+from toolkit.broker.quote_recorder import QuoteRecorder
 from toolkit.broker.requests import RequestRefusedError
 from toolkit.broker.session import Session
 from toolkit.broker.watch import Watch
 from toolkit.errors import JournalError, NotConnectedError
+from toolkit.journal.quotes import FILE, QuoteWriter
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.ledger import OrderLedger, Report
@@ -64,6 +66,7 @@ class BrokerConnection(ABC):
         self._placement: Placement | None = None
         self._watch: Watch | None = None
         self._controls: Controls | None = None
+        self._recorder: QuoteRecorder | None = None
         self._ready = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
 
@@ -140,6 +143,8 @@ class BrokerConnection(ABC):
             await self._placement.finish()
         if self._controls is not None:
             await self._controls.close()
+        if self._recorder is not None:
+            await self._recorder.close()
         if self._journal is not None:
             journal, self._journal = self._journal, None
             journal.close()
@@ -200,6 +205,11 @@ class BrokerConnection(ABC):
         return there(self._market)
 
     @property
+    def recorder(self) -> QuoteRecorder:
+        """Who writes down the quotes around our orders; NotConnectedError before the first connection."""
+        return there(self._recorder)
+
+    @property
     def paper(self) -> bool:
         """Whether this is a paper account."""
         return is_paper(self._account, self.port)
@@ -240,7 +250,9 @@ class BrokerConnection(ABC):
         self._journal = SqliteJournal(self.config.home / "journal.db")
         self._market = MarketBook(self._clock)
         self._ledger = OrderLedger(self._journal, [self._market.observe])
-        self._ledger.listeners.append(self._keep_report)
+        self._recorder = QuoteRecorder(QuoteWriter(self.config.home / FILE), self._market, self._clock)
+        self._recorder.start()
+        self._ledger.listeners += [self._keep_report, self._recorder.hear]
         self._inbox = Inbox(
             self._ledger,
             self._market,

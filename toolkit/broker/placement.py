@@ -357,7 +357,10 @@ class Placement:
         except NotConnectedError as error:
             self.gate.deny(state, NOT_CONNECTED, str(error))
             return None
-        self._ledger.record(Sent(intent_id=state.intent_id, at=self._clock(), journaled_at=journaled_at))
+        met = self._market.quote(instrument.con_id).told
+        self._ledger.record(
+            Sent(intent_id=state.intent_id, at=self._clock(), journaled_at=journaled_at, **met)
+        )
         return order_id
 
     async def _cancel_target(self, state: OrderState) -> int | None:

@@ -15,11 +15,15 @@ from toolkit.desk import intents
 from toolkit.desk.account import account_frame, holdings, holdings_frame
 from toolkit.desk.risk import RiskDesk
 from toolkit.errors import IntentError, NotConnectedError
+from toolkit.journal.quotes import read_quotes
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Quote
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import fills_frame, orders_frame, reports_frame
+from toolkit.reports.fills_table import FillsTable
+from toolkit.reports.frames import decisions_frame, orders_frame, reports_frame
+from toolkit.reports.session import Trading, trading_of
+from toolkit.reports.timeline import timeline_frame
 
 T = TypeVar("T")
 
@@ -40,6 +44,7 @@ class View:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._fills = FillsTable()
 
     @property
     def orders(self) -> pd.DataFrame:
@@ -49,16 +54,41 @@ class View:
     @property
     def fills(self) -> pd.DataFrame:
         """Every execution of those orders, oldest first; columns as in ``toolkit.reports.frames.FILLS``."""
-        return fills_frame(self.states())
+        return self._fills.frame(self.states())
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """What risk decided about every order; columns as in ``toolkit.reports.frames.DECISIONS``."""
+        return decisions_frame(self.states())
 
     @property
     def reports(self) -> pd.DataFrame:
         """Every execution report of the journal; columns as in ``toolkit.reports.frames.REPORTS``."""
-        if self.engine.running:
-            journal = self.engine.client.journal
-            self._call(journal.durable(journal.last_seq))
+        self._settle()
         with JournalReader(self.engine.settings.journal_path) as reader:
             return reports_frame(reader.reports())
+
+    def trading(self, since: datetime | None = None) -> Trading:
+        """
+        Parents, slices, fills and quotes of the journal, as execution measures are taken from them.
+
+        Args:
+            since: leave out orders that were decided on before this moment, UTC; None: all orders.
+        """
+        self._settle()
+        path = self.engine.settings.journal_path
+        with JournalReader(path) as reader:
+            return trading_of(reader.events(), read_quotes(path, since), since=since)
+
+    def measures(self, level: str = "parent", since: datetime | None = None) -> pd.DataFrame:
+        """
+        What the orders of the journal cost; columns as in ``toolkit.reports.tca.measure``, labels before.
+
+        Args:
+            level: ``parent``, or ``child`` for one row per slice.
+            since: as in ``trading``.
+        """
+        return self.trading(since).measures(level)
 
     @property
     def positions(self) -> pd.DataFrame:
@@ -90,6 +120,18 @@ class View:
                 code="UNKNOWN_INTENT",
             )
         return state
+
+    def timeline(self, intent_id: str) -> pd.DataFrame:
+        """
+        One order's life, fact by fact; columns as in ``toolkit.reports.timeline.TIMELINE``.
+
+        Raises:
+            IntentError: no order is known under this id.
+        """
+        self.order(intent_id)
+        self._settle()
+        with JournalReader(self.engine.settings.journal_path) as reader:
+            return timeline_frame(event for event in reader.events() if event.intent_id == intent_id)
 
     def quote(self, symbol: str, **given: Any) -> Quote:
         """
@@ -146,6 +188,13 @@ class View:
             + (f", {health['orders_unknown']} UNKNOWN" if health["orders_unknown"] else "")
             + (f": {health['error']}" if health["error"] else "")
         )
+
+    def _settle(self) -> None:
+        """Wait until what the engine knows is in its files."""
+        if self.engine.running:
+            journal = self.engine.client.journal
+            self._call(journal.durable(journal.last_seq))
+            self._call(self.engine.client.recorder.flush())
 
     @property
     def _account(self) -> str:

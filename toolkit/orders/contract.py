@@ -74,6 +74,18 @@ class Quote(msgspec.Struct, frozen=True):
     shortable: Decimal | None = None
 
     @property
+    def told(self) -> dict[str, Any]:
+        """What a fact remembers of it: the fields of ``toolkit.orders.events.Quoted``."""
+        return {
+            "bid": self.bid,
+            "ask": self.ask,
+            "bid_size": self.bid_size,
+            "ask_size": self.ask_size,
+            "quote_at": self.at,
+            "delayed": self.delayed,
+        }
+
+    @property
     def mid(self) -> Decimal | None:
         """Half way between bid and ask, in price units; None unless both are there."""
         return None if self.bid is None or self.ask is None else (self.bid + self.ask) / 2

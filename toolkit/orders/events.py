@@ -66,17 +66,33 @@ class Denied(Event, frozen=True, kw_only=True):
     decisions: tuple[Decision, ...] = ()
 
 
-class Accepted(Event, frozen=True, kw_only=True):
-    """Validation and risk let it pass; journaled before any order id is reserved."""
+class Quoted(Event, frozen=True, kw_only=True):
+    """
+    A fact with the market as we knew it then, which execution measures are held against.
+
+    Attributes:
+        bid, ask: price units of the contract; None where there was none.
+        bid_size, ask_size: units of the contract.
+        quote_at: when its last tick arrived, UTC; None when there was none.
+        delayed: whether the exchange gives these prices away late, so that they are no benchmark.
+    """
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    quote_at: datetime | None = None
+    delayed: bool = False
+
+
+class Accepted(Quoted, frozen=True, kw_only=True):
+    """Validation and risk let it pass, on this quote; journaled before any order id is reserved."""
 
     limits_hash: str = ""
     con_id: int = 0
     """The broker's number of the contract that the intent was resolved to."""
     multiplier: Decimal = Decimal(1)
     """Account currency units per price unit and contract, before exchange rates."""
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    """The quote that risk saw, in price units of the contract; None when there was none."""
 
 
 class Reserved(Event, frozen=True, kw_only=True):
@@ -87,7 +103,7 @@ class Reserved(Event, frozen=True, kw_only=True):
     account: str = ""
 
 
-class Sent(Event, frozen=True, kw_only=True):
+class Sent(Quoted, frozen=True, kw_only=True):
     """The order was handed to the socket; ``journaled_at`` is when its reservation became durable."""
 
     journaled_at: datetime

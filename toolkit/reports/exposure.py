@@ -1,18 +1,20 @@
-"""How much money fills put at risk, from one moment to the next."""
+"""How much money fills put at risk and what they made, from one moment to the next."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from toolkit.errors import ConfigError
 from toolkit.reports.slippage import SIGNS
 
+COLUMNS: Final = ("gross", "net", "pnl", "commission")
+
 
 def exposure_frame(fills: pd.DataFrame, quotes: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Gross and net exposure of some fills through time, starting flat.
+    Exposure and profit of some fills through time, starting flat.
 
     Every contract is valued at the mid of the last quote at or before the moment, and at its last
     fill's price while it has no quote yet.
@@ -23,7 +25,8 @@ def exposure_frame(fills: pd.DataFrame, quotes: pd.DataFrame | None = None) -> p
 
     Returns:
         Index ``time`` (UTC), one row per moment something changed from the first fill on. Columns
-        ``gross`` and ``net`` (float64, currency of the fills). No fills: no rows.
+        ``gross`` and ``net`` exposure, ``pnl`` (so far, before commissions) and ``commission`` (so far;
+        NaN from the first fill on that has none yet), float64, currency of the fills. No fills: no rows.
 
     Raises:
         ConfigError: the fills are in several currencies, or the quotes do not say which symbol they are of.
@@ -33,24 +36,39 @@ def exposure_frame(fills: pd.DataFrame, quotes: pd.DataFrame | None = None) -> p
         raise ConfigError(
             f"The fills are in {' and '.join(currencies)}; choose those of one currency, they do not add up."
         )
-    values = {symbol: _value(held, _mids(quotes, symbol, fills)) for symbol, held in fills.groupby("symbol")}
-    if not values:
+    if fills.empty:
         times = pd.DatetimeIndex([], dtype="datetime64[ns, UTC]", name="time")
-        return pd.DataFrame({"gross": pd.Series(dtype=float), "net": pd.Series(dtype=float)}).set_index(times)
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS}).set_index(times)
+    held = [_worth(some, _mids(quotes, symbol, fills)) for symbol, some in fills.groupby("symbol")]
     # A contract is worth nothing before its first fill.
-    table = pd.DataFrame(values).sort_index().ffill().fillna(0.0).rename_axis("time")
-    return pd.DataFrame({"gross": table.abs().sum(axis=1), "net": table.sum(axis=1)})
+    value, profit = (
+        pd.DataFrame(dict(enumerate(columns))).sort_index().ffill().fillna(0.0)
+        for columns in zip(*held, strict=True)
+    )
+    charged = (
+        fills.groupby("time")["commission"].agg(lambda each: each.sum(skipna=False)).cumsum(skipna=False)
+    )
+    return pd.DataFrame(
+        {
+            "gross": value.abs().sum(axis=1),
+            "net": value.sum(axis=1),
+            "pnl": profit.sum(axis=1),
+            "commission": charged.iloc[charged.index.searchsorted(value.index, side="right") - 1].to_numpy(),
+        }
+    ).rename_axis("time")
 
 
-def _value(fills: pd.DataFrame, mids: pd.Series[Any]) -> pd.Series[Any]:
-    """Signed value of one contract at every fill and every later quote."""
-    fills = fills.sort_values("time", kind="stable")
-    signed = fills["shares"] * fills["side"].map(SIGNS) * fills["multiplier"]
-    position = signed.groupby(fills["time"]).sum().cumsum()
-    last_price = fills.groupby("time")["price"].last()
+def _worth(held: pd.DataFrame, mids: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """Signed value, and profit so far, of one contract at every fill and every later quote."""
+    held = held.sort_values("time", kind="stable")
+    signed = held["shares"] * held["side"].map(SIGNS) * held["multiplier"]
+    position = signed.groupby(held["time"]).sum().cumsum()
+    spent = (signed * held["price"]).groupby(held["time"]).sum().cumsum()
+    last_price = held.groupby("time")["price"].last()
     times = position.index.union(mids.index[mids.index > position.index[0]])
     mark = mids.reindex(times, method="ffill").fillna(last_price.reindex(times, method="ffill"))
-    return position.reindex(times, method="ffill") * mark
+    value = position.reindex(times, method="ffill") * mark
+    return value, value - spent.reindex(times, method="ffill")
 
 
 def _mids(quotes: pd.DataFrame | None, symbol: object, fills: pd.DataFrame) -> pd.Series[Any]:

@@ -8,11 +8,13 @@ has the same columns and dtypes whatever it holds; none at all is the same frame
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from toolkit.orders.events import Decision
 from toolkit.orders.numbers import exact
 from toolkit.orders.state import Execution, OrderState
 from toolkit.reports.slippage import arrival_mid, arrival_quote, arrival_slippage_bps, slippage_bps
@@ -140,6 +142,50 @@ REPORTS: Final[Schema] = {
     "last_fill_at": Column(TIME, "UTC", lambda report: _timestamp(report, "last_fill")),
     "paper": Column(FLAG, "", lambda report: bool(report.get("paper"))),
 }
+
+
+class Verdict(NamedTuple):
+    """One decision about an intent, and the intent."""
+
+    order: OrderState
+    at: datetime
+    decision: Decision
+
+
+DECISIONS: Final[Schema] = {
+    "intent_id": Column(TEXT, "index", lambda verdict: verdict.order.intent_id),
+    "at": Column(TIME, "UTC", lambda verdict: verdict.at),
+    "symbol": Column(TEXT, "", lambda verdict: verdict.order.symbol),
+    "side": Column(TEXT, "BUY or SELL", lambda verdict: verdict.order.direction),
+    "quantity": Column(NUMBER, "shares or contracts", lambda verdict: verdict.order.quantity or None),
+    "passed": Column(FLAG, "", lambda verdict: verdict.decision.passed),
+    "code": Column(TEXT, "the reason, by name", lambda verdict: verdict.decision.code),
+    "observed": Column(NUMBER, "in unit", lambda verdict: verdict.decision.observed),
+    "limit": Column(NUMBER, "in unit", lambda verdict: verdict.decision.limit),
+    "unit": Column(TEXT, "of observed and limit", lambda verdict: verdict.decision.unit),
+    "price_source": Column(TEXT, "quote, limit, ...", lambda verdict: verdict.decision.price_source),
+    "message": Column(TEXT, "one sentence", lambda verdict: verdict.decision.message),
+    "limits_hash": Column(TEXT, "of the limits that passed it", lambda verdict: verdict.order.limits_hash),
+    "strategy_id": Column(TEXT, "", lambda verdict: _of_intent(verdict.order, "strategy_id")),
+}
+
+
+def decisions_frame(states: Iterable[OrderState]) -> pd.DataFrame:
+    """
+    What was decided about each intent; index ``intent_id``, columns and units as in ``DECISIONS``.
+
+    One row for an intent that passed, one per failed check for one that was refused.
+    """
+    return build(DECISIONS, [verdict for state in states for verdict in _verdicts(state)], "intent_id")
+
+
+def _verdicts(state: OrderState) -> Iterable[Verdict]:
+    if state.accepted_at is not None:
+        yield Verdict(state, state.accepted_at, Decision(code="ACCEPTED", passed=True))
+    if state.denied is not None:
+        said = Decision(code=state.denied.code, message=state.denied.reason)
+        for decision in state.denied.decisions or (said,):
+            yield Verdict(state, state.denied.at, decision)
 
 
 def orders_frame(states: Iterable[OrderState]) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def detail(event: AnyEvent) -> str:
         case Reserved():
             return f"order {event.order_id} of client {event.client_id}"
         case Sent():
-            return ""
+            return "" if event.quote_at is None else f"bid {_price(event.bid)}, ask {_price(event.ask)}"
         case CancelRequested():
             return f"by {event.by}" if event.by else ""
         case ReplaceRequested():

@@ -126,8 +126,7 @@ class Gate:
                 limits_hash=checker.limits_hash,
                 con_id=instrument.con_id,
                 multiplier=instrument.multiplier,
-                bid=quote.bid,
-                ask=quote.ask,
+                **quote.told,
             )
         )
 
