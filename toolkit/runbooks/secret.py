@@ -34,7 +34,7 @@ def secret(reference: str) -> SecretStr:
     The secret behind a reference; ``get_secret_value()`` shows it, printing does not.
 
     Args:
-        reference: ``env:NAME`` of an environment variable, or ``file:PATH`` of a file with nothing else in it.
+        reference: ``env:NAME`` of an environment variable, or ``file:PATH`` of a file with only it.
 
     Raises:
         ConfigError: it is no reference, there is nothing behind it, or it is too short to be masked.
