@@ -64,10 +64,10 @@ def test_a_scheduler_needs_no_terminal_no_folder_and_hardly_an_environment(
 def test_h51_a_run_that_takes_too_long_ends(home: Path, tmp_path: Path) -> None:
     path = notebook(tmp_path / "sample.ipynb", "", CHECKS, "import time\ntime.sleep(120)", "checks.finish()")
 
-    done = command(path, "--timeout", "3", "--no-html")
+    done = command(path, "--timeout", "1", "--no-html")
 
     assert done.returncode == 7, done.stderr
-    assert done.stderr.splitlines()[-1] == "The run took longer than its 3 s."
+    assert done.stderr.splitlines()[-1] == "The run took longer than its 1 s."
     assert Record.read(latest(home) / "result.json").outcome == "timed out"
 
 
@@ -130,17 +130,11 @@ def test_the_runs_are_listed_with_outcome_duration_parameters_and_report(
     assert [row["run_id"] for row in read] == [row["run_id"] for row in rows]
     assert all(word in table() for word in ("outcome", "raised", "passed", '{"quantity":2}'))
     assert latest(home) == second.folder
-
-
-def test_a_run_whose_record_is_gone_is_listed_all_the_same(
-    two_runs: tuple[RunResult, RunResult],
-) -> None:
-    (two_runs[0].folder / "result.json").write_text("{")
-
-    rows = {row["outcome"]: row for row in map(json.loads, table("--json").splitlines())}
-
-    assert set(rows) == {"unfinished", "passed"}
-    assert "cannot be read" in rows["unfinished"]["reason"]
+    (first.folder / "result.json").write_text("{")
+    gone = next(
+        row for row in map(json.loads, table("--json").splitlines()) if row["run_id"] not in str(second)
+    )
+    assert (gone["outcome"], "cannot be read" in gone["reason"]) == ("unfinished", True)
 
 
 def test_before_the_first_run_there_is_nothing_to_list(home: Path) -> None:

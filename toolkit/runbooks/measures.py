@@ -15,9 +15,12 @@ def measures(session: Session) -> pd.DataFrame:
     Columns: ``symbol``, ``side``, ``strategy_id``, ``filled`` (units), ``fill_rate``, ``average`` (price
     units), ``notional`` (currency), ``slippage_bps`` (of the arrival mid, positive = cost; NaN without
     one), ``slippage`` and ``commission`` (currency; NaN while unknown), ``commission_bps`` (of the
-    notional), ``to_wire_ms``, ``to_ack_ms``, ``to_fill_ms`` (each from the step before).
+    notional), ``to_wire_ms``, ``to_ack_ms``, ``to_fill_ms`` (each from the
+    step before; negative when a fill was heard of before its acknowledgement).
     """
     orders = session.orders[session.orders["filled_quantity"] > 0]
+    # When we heard of it: the broker's own clock has whole seconds only.
+    first_fill = session.fills.groupby("intent_id")["time"].min().reindex(orders.index)
     return pd.DataFrame(
         {
             "symbol": orders["symbol"],
@@ -33,7 +36,7 @@ def measures(session: Session) -> pd.DataFrame:
             "commission_bps": orders["commission"] / orders["notional"] * BPS,
             "to_wire_ms": _ms(orders["sent_at"] - orders["received_at"]),
             "to_ack_ms": _ms(orders["acked_at"] - orders["sent_at"]),
-            "to_fill_ms": _ms(orders["first_fill_at"] - orders["acked_at"]),
+            "to_fill_ms": _ms(first_fill - orders["acked_at"]),
         }
     )
 

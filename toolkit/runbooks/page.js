@@ -27,8 +27,9 @@ const sort = (table, head) => {
 };
 
 for (const table of document.querySelectorAll("main table")) {
-  if (!table.tHead || !table.tBodies.length || table.tBodies[0].rows.length < 2) continue;
-  for (const head of table.tHead.rows[table.tHead.rows.length - 1].cells) {
+  const heads = table.tHead ? [...table.tHead.rows].pop() : undefined;
+  if (!heads || !table.tBodies.length || table.tBodies[0].rows.length < 2) continue;
+  for (const head of heads.cells) {
     head.classList.add("sorts");
     head.tabIndex = 0;
     head.title = "sort";
