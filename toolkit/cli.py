@@ -42,16 +42,6 @@ SHOWN: Final = {
         *("intent_id", "report_seq", "event", "status", "symbol", "side", "quantity", "filled_quantity"),
         *("avg_fill_price", "commission", "reason_code"),
     ],
-    "runs": [
-        "started",
-        "runbook",
-        "outcome",
-        "duration_s",
-        "checks_passed",
-        "checks",
-        "parameters",
-        "report",
-    ],
     "positions": ["account", "position", "average_cost", "realized", "commission", "currency"],
 }
 """Columns that fit a terminal; --csv and --json have all."""
@@ -242,9 +232,13 @@ for _command in control_commands.COMMANDS:
 @click.option("--json", "form", flag_value="json", help="JSON lines.")
 def runs(form: str | None) -> None:
     """Every run of a runbook: when, how it ended, its parameters, and where its report is."""
-    from toolkit.runbooks.past import runs_frame
+    from toolkit.runbooks.past import lines, runs_frame
 
-    _print(runs_frame(_settings().toolkit_home), form, SHOWN["runs"])
+    found = runs_frame(_settings().toolkit_home)
+    if form is None and len(found):
+        click.echo("\n".join(lines(found)))
+    else:
+        _print(found, form, [])
 
 
 def _table_command(name: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,18 @@ def runs_frame(home: Path) -> pd.DataFrame:
     folders = [path for path in (home / "runs").glob("*") if path.is_dir() and not path.is_symlink()]
     runs = sorted(((folder, _record(folder)) for folder in folders), key=lambda run: run[1].started)
     return build(RUNS, runs, "run_id")
+
+
+def lines(runs: pd.DataFrame) -> Iterator[str]:
+    """The runs for a terminal: what and how on one line, the parameters and the report below it."""
+    for run in runs.to_dict("records"):
+        took = "" if pd.isna(run["duration_s"]) else f"{run['duration_s']:.1f} s"
+        checks = f"{run['checks_passed']}/{run['checks']} checks"
+        started = f"{run['started']:%m-%d %H:%M:%S}"
+        yield f"{started}  {run['runbook']:24}  {run['outcome']:11}  {took:>8}  {checks:>12}"
+        given = msgspec.json.decode(run["parameters"])
+        below = [", ".join(f"{name}={value}" for name, value in given.items()), run["reason"], run["report"]]
+        yield from (f"    {line}" for line in below if line)
 
 
 def _record(folder: Path) -> Record:
