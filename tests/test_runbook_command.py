@@ -21,6 +21,7 @@ from toolkit.gateway import PaperGateway
 from toolkit.journal.sqlite import SqliteJournal
 from toolkit.runbooks import Record, run
 from toolkit.runbooks.book import find, read_parameters
+from toolkit.runbooks.checks import EXIT_CODES
 from toolkit.runbooks.reconcile import reconcile
 from toolkit.runbooks.runner import RunResult
 
@@ -71,8 +72,20 @@ def test_h51_a_run_that_takes_too_long_ends(home: Path, tmp_path: Path) -> None:
     assert Record.read(latest(home) / "result.json").outcome == "timed out"
 
 
-def test_h51_sigterm_amid_an_order_leaves_notebook_and_journal_intact(
-    home: Path, tmp_path: Path, paper_gateway: PaperGateway
+@pytest.mark.parametrize(
+    ("number", "outcome", "reason"),
+    [
+        ("SIGTERM", "terminated", "The run was terminated (SIGTERM)."),
+        pytest.param(
+            "SIGINT",
+            "interrupted",
+            "The run was interrupted from the keyboard.",
+            marks=pytest.mark.faults_all,
+        ),
+    ],
+)
+def test_h51_a_signal_amid_an_order_leaves_notebook_and_journal_intact(
+    home: Path, tmp_path: Path, paper_gateway: PaperGateway, number: str, outcome: str, reason: str
 ) -> None:
     paper_gateway.market.set_quote("SPY", 450.00, 450.02, 500, 500)
     path = notebook(
@@ -80,20 +93,20 @@ def test_h51_sigterm_amid_an_order_leaves_notebook_and_journal_intact(
         "",
         f"{CHECKS}\nimport os, signal, time, toolkit\ndesk = toolkit.connect()",
         "desk.buy('SPY', 1, limit=400, intent_id='resting')\nchecks.that('it was sent', True)",
-        "os.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(120)",
+        f"os.kill(os.getppid(), signal.{number})\ntime.sleep(120)",
         "checks.finish()",
     )
 
     done = command(path, IBKR_PORT=str(paper_gateway.port), PROMETHEUS_PORT="0")
 
-    assert done.returncode == 143, done.stderr
+    assert done.returncode == EXIT_CODES[outcome], done.stderr
     folder = latest(home)
     record = Record.read(folder / "result.json")
-    assert (record.outcome, record.reason) == ("terminated", "The run was terminated (SIGTERM).")
+    assert (record.outcome, record.reason) == (outcome, reason)
     assert [check.name for check in record.checks] == ["it was sent"]
     cells = nbformat.read(folder / "sample.ipynb", as_version=4).cells
     assert any("it was sent" in cell.source for cell in cells)
-    assert "terminated" in (folder / "sample.html").read_text()
+    assert outcome in (folder / "sample.html").read_text()
     with SqliteJournal(home / "journal.db") as journal:  # nobody holds it any more
         assert journal.last_seq
     assert reconcile(home / "journal.db", paper_gateway.ledger) == []
@@ -139,6 +152,13 @@ def test_the_runs_are_listed_with_outcome_duration_parameters_and_report(
 
 def test_before_the_first_run_there_is_nothing_to_list(home: Path) -> None:
     assert table() == "Nothing yet.\n"
+
+
+def test_h51_every_ending_has_an_exit_code_of_its_own() -> None:
+    codes = list(EXIT_CODES.values())
+
+    assert len(set(codes)) == len(codes)
+    assert [outcome for outcome, code in EXIT_CODES.items() if code == 0] == ["passed"]
 
 
 # --- parameters in a file ------------------------------------------------------------------------

@@ -13,10 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 import toolkit
+from tests.notebooks import CHECKS, notebook
 from toolkit.cli import main
+from toolkit.errors import RunbookError
 from toolkit.gateway import PaperGateway
 from toolkit.journal.sqlite import SqliteJournal
-from toolkit.runbooks import Record, run
+from toolkit.runbooks import Checks, Record, run
+from toolkit.runbooks.desks import open_desk
+from toolkit.runbooks.reconcile import reconcile
 
 RUNBOOKS = sorted(path.stem for path in (Path(__file__).parent.parent / "runbooks").glob("*.ipynb"))
 OUT_OF_RANGE = {
@@ -66,6 +70,41 @@ def test_h13_a_wrong_parameter_ends_a_runbook_before_any_connection(
         assert len(done.output.splitlines()) == 1, "one sentence"
     assert not home.exists(), "nothing was started"
     assert nobody_called(listener)
+
+
+def test_h13_live_needs_the_name_of_the_account_before_any_connection(
+    home: Path, listener: socket.socket
+) -> None:
+    done = CliRunner().invoke(main, ["run", "preflight", "-p", "live", "true"])
+
+    assert (done.exit_code, done.output) == (
+        2,
+        "Parameter account is '': name the live account that is meant.\n",
+    )
+    assert nobody_called(listener)
+
+
+def test_h13_a_live_account_that_nobody_named_gets_no_desk(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNBOOK_RECORD", raising=False)
+    with PaperGateway(port=0, account="U1234567") as gateway:
+        monkeypatch.setenv("IBKR_PORT", str(gateway.port))
+        with pytest.raises(RunbookError, match=r"U1234567 \(LIVE\); name a live account to use it"):
+            open_desk(Checks(), "")
+        with open_desk(Checks(), "", "U1234567") as desk:
+            assert desk.health()["account"] == "U1234567"
+        assert gateway.ledger.requests == []
+
+
+def test_h13_a_live_port_is_not_even_called_without_a_name(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNBOOK_RECORD", raising=False)
+    monkeypatch.setenv("IBKR_PORT", "7496")
+
+    with pytest.raises(RunbookError, match=r"a live account is named \(port 7496 is for live trading\)"):
+        open_desk(Checks(), "")
 
 
 # --- planted failures ----------------------------------------------------------------------------
@@ -167,6 +206,43 @@ def test_a_planted_failure_is_told_and_leaves_notebook_and_journal_intact(
             assert len(list(opened.events())) == opened.last_seq
     kept = [path for path in home.rglob("*") if path.is_file()]
     assert not [path for path in kept if b"hunter2" in path.read_bytes()], "hazard H52"
+
+
+@pytest.mark.faults_all
+def test_a_preflight_of_a_live_account_judges_it_and_sends_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PaperGateway(port=0, account="U1234567") as gateway:
+        monkeypatch.setenv("IBKR_PORT", str(gateway.port))
+        monkeypatch.setenv("PROMETHEUS_PORT", "0")
+
+        result = run("preflight", {"gateway": "", "live": True, "account": "U1234567"}, html=False)
+
+        assert (result.outcome, gateway.ledger.requests) == ("failed", [])
+    for line in ("IBKR_READ_ONLY is not set", "not set: max_order_notional", "not passed within 30 days"):
+        assert line in result.reason
+
+
+@pytest.mark.faults_all
+def test_h51_after_a_kernel_died_amid_an_order_the_next_run_reconciles(
+    home: Path, tmp_path: Path, paper_gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_PORT", str(paper_gateway.port))
+    paper_gateway.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+    path = notebook(
+        tmp_path / "sample.ipynb",
+        "",
+        f"{CHECKS}\nimport os, toolkit\ndesk = toolkit.connect()",
+        "desk.buy('SPY', 1, limit=400)\ndesk.buy('SPY', 1)\nos._exit(5)",
+        "checks.finish()",
+    )
+
+    died = run(path, html=False)
+    after = run("reconcile", {"gateway": ""}, html=False)
+
+    assert (died.outcome, died.exit_code) == ("kernel died", 6)
+    assert (after.outcome, after.reason) == ("passed", "")
+    assert reconcile(home / "journal.db", paper_gateway.ledger) == []
 
 
 def test_every_runbook_has_its_planted_failure_and_its_wrong_parameter() -> None:

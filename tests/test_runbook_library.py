@@ -87,6 +87,16 @@ def test_there_are_runbooks_for_the_whole_day() -> None:
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+def test_h51_a_runbook_uses_no_shell_line_whose_failure_nobody_would_hear_of(path: Path) -> None:
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+    assert [
+        line for cell in cells for line in cell.splitlines() if line.lstrip().startswith(("!", "%"))
+    ] == []
+    assert cells[-1] == "checks.finish()"
+
+
+@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
 def test_a_runbook_passes_against_the_paper_gateway_with_nothing_else(kernel: Kernel, path: Path) -> None:
     assert kernel.run(path, SMALLER.get(path.stem, {})) == ""
 

@@ -150,7 +150,12 @@ def doctor() -> None:
 def run(
     runbook: str, param: tuple[tuple[str, str], ...], file: Path | None, html: bool, timeout: float
 ) -> None:
-    """Run one runbook: a notebook with parameters, checks and an honest exit code."""
+    """
+    Run one runbook: a notebook with parameters, checks and an honest exit code.
+
+    Exit codes: 0 passed, 1 a check failed, 2 wrong parameters, 4 a cell raised, 5 it ended before its
+    last cell, 6 its kernel died, 7 it took too long, 130 interrupted, 143 terminated.
+    """
     from toolkit import runbooks
     from toolkit.runbooks.book import read_parameters
 

@@ -10,6 +10,8 @@ import pandas as pd
 from toolkit.desk.desk import Desk, connect
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.runbooks.checks import Checks
+from toolkit.runbooks.preflight import LIVE_PORTS
+from toolkit.settings import Settings
 
 
 def open_desk(checks: Checks, gateway: str, account: str = "", *, seed: int = 7, **options: Any) -> Desk:
@@ -26,13 +28,17 @@ def open_desk(checks: Checks, gateway: str, account: str = "", *, seed: int = 7,
         options: more of ``toolkit.connect``.
 
     Raises:
-        RunbookError: it is not the account that was meant.
+        RunbookError: it is not the account that was meant; a live port without a name is not even called.
         NotConnectedError, ConfigError, JournalError: as ``toolkit.connect``.
     """
     given = account or None
     if gateway == "paper":
         desk = connect("paper", account=given, seed=seed, **options)
     else:
+        port = Settings.load().ibkr_port
+        if port in LIVE_PORTS and not account:
+            checks.that("a live account is named", condition=False, detail=f"port {port} is for live trading")
+            checks.finish()
         desk = connect(account=given, **options)
     health = desk.health()
     kind = "paper" if health["paper"] else "LIVE"

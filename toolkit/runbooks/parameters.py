@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from toolkit.errors import ConfigError
 
@@ -87,9 +95,16 @@ class Preflight(Parameters):
 
     gateway: Gateway = "paper"
     live: bool = False
-    account: Account = ""
+    account: Annotated[Account, Field(validate_default=True)] = ""
     symbols: Symbols = "SPY"
     drills_within_days: Annotated[int, Field(ge=1, le=366)] = 30
+
+    @field_validator("account")
+    @classmethod
+    def _is_named_when_live(cls, account: str, others: ValidationInfo) -> str:
+        if others.data.get("live") and not account:
+            raise ValueError("name the live account that is meant")
+        return account
 
 
 class KafkaOrchestration(Parameters):

@@ -33,7 +33,6 @@ class Served:
     """
 
     def __init__(self, settings: Mapping[str, str], log: Path) -> None:
-        self._log = log
         ours = {name.upper() for name in Settings.model_fields}
         others = {name: value for name, value in os.environ.items() if name not in ours}
         before = log.stat().st_size if log.exists() else 0
