@@ -45,7 +45,7 @@ def command(*arguments: object, **variables: str) -> subprocess.CompletedProcess
 
 
 def latest(home: Path) -> Path:
-    return (home / "runs" / "latest").resolve()
+    return (home / "latest").resolve()
 
 
 def test_a_scheduler_needs_no_terminal_no_folder_and_hardly_an_environment(

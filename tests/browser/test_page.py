@@ -85,6 +85,7 @@ def test_a_report_opens_without_a_complaint_and_without_scrolling_sideways(opene
     wider = "elements => elements.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
     assert opened.eval_on_selector_all("html, .output_area", wider) == []
     assert "1 of 1 checks failed: fills agree" in opened.inner_text(".run")
+    assert opened.eval_on_selector_all("main img", "all => all.filter(e => e.naturalWidth).length") == 1
 
 
 @pytest.mark.parametrize("opened", VIEWS[1:3], indirect=True, ids=str)

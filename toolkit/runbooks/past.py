@@ -37,7 +37,7 @@ def runs_frame(home: Path) -> pd.DataFrame:
 
     A run whose record cannot be read is there with that as its reason.
     """
-    folders = [path for path in (home / "runs").glob("*") if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in (home / "runs").glob("*") if path.is_dir()]
     runs = sorted(((folder, _record(folder)) for folder in folders), key=lambda run: run[1].started)
     return build(RUNS, runs, "run_id")
 

@@ -31,8 +31,10 @@ from toolkit.settings import Settings
 
 TIME_LIMIT_S: Final = 3600.0
 """Longest a run may take, in seconds, before it counts as hung."""
+PICTURES: Final = "module://matplotlib_inline.backend_inline"
+"""matplotlib's backend in the kernel: with that of a server without a screen, a report has no pictures."""
 LATEST: Final = "latest"
-"""Link to the folder of the run that started last, among the folders of all runs."""
+"""Link in TOOLKIT_HOME to the folder of the run that started last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def run(
     Execute a runbook.
 
     What it leaves behind is in ``TOOLKIT_HOME/runs/<UTC time>-<runbook>-<short id>/``: the executed
-    notebook, the report, and ``result.json``; ``TOOLKIT_HOME/runs/latest`` leads there. One run at a
+    notebook, the report, and ``result.json``; ``TOOLKIT_HOME/latest`` leads there. One run at a
     time per process.
 
     Args:
@@ -96,7 +98,7 @@ def run(
     record_path, notebook = folder / "result.json", folder / f"{book.name}.ipynb"
     try:
         folder.mkdir(parents=True)
-        _point(folder.with_name(LATEST), folder.name)
+        _point(home / LATEST, folder)
     except OSError as error:
         raise RunbookError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     # Until the last cell says otherwise it has not passed: nothing that ends it early looks like success.
@@ -175,10 +177,10 @@ def _mask(path: Path, secrets: Collection[SecretStr]) -> bool:
     return after != before
 
 
-def _point(link: Path, target: str) -> None:
+def _point(link: Path, target: Path) -> None:
     """Make or move a link, so that whoever follows it never finds it missing."""
-    draft = link.with_name(f".{target}")
-    draft.symlink_to(target)
+    draft = link.with_name(f".{target.name}")
+    draft.symlink_to(target.relative_to(link.parent))
     draft.replace(link)
 
 
@@ -200,7 +202,7 @@ def _environment(home: Path, record: Path) -> Iterator[None]:
     changes = {name: str(folder) for name, folder in folders.items() if name not in os.environ}
     for folder in changes.values():
         Path(folder).mkdir(parents=True, exist_ok=True)
-    changes |= {"TOOLKIT_HOME": str(home), RECORD_VARIABLE: str(record)}
+    changes |= {"TOOLKIT_HOME": str(home), RECORD_VARIABLE: str(record), "MPLBACKEND": PICTURES}
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:
