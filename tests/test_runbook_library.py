@@ -43,7 +43,15 @@ class Kernel:
         (port,) = free_ports(1)
         told = {"TOOLKIT_HOME": str(home), "PROMETHEUS_PORT": str(port)}
         self.home = home
-        self._manager, self._client = start_new_kernel(kernel_name="python3", env={**os.environ, **told})
+        for left in reversed(range(3)):
+            try:
+                self._manager, self._client = start_new_kernel(
+                    kernel_name="python3", env={**os.environ, **told}
+                )
+                break
+            except RuntimeError:  # it died at once, as when its port was taken meanwhile (hazard H54)
+                if not left:
+                    raise
 
     def run(self, path: Path, parameters: dict[str, object]) -> str:
         """Run every code cell with these parameters; what was printed or raised where it should not."""

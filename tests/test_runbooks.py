@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +220,42 @@ def test_a_failure_after_the_last_check_is_a_failure(write: Callable[..., Path],
 
     assert (result.outcome, result.reason) == ("raised", "OSError: too late")
     assert record_of(result.folder).reason == "OSError: too late"
+
+
+DYING = """
+import pathlib, sys
+mark = pathlib.Path(sys.argv[1])
+starts = len(mark.read_text()) if mark.exists() else 0
+mark.write_text("." * (starts + 1))
+if starts < int(sys.argv[2]):
+    sys.exit(1)
+from ipykernel.kernelapp import launch_new_instance
+sys.argv[1:] = sys.argv[3:]
+launch_new_instance()
+"""
+
+
+@pytest.mark.parametrize(
+    ("deaths", "outcome", "starts"),
+    [(1, "passed", 2), pytest.param(9, "unfinished", 3, marks=pytest.mark.faults_all)],
+)
+def test_h54_a_kernel_that_dies_before_its_first_cell_is_started_again_but_not_for_ever(
+    write: Callable[..., Path],
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deaths: int,
+    outcome: str,
+    starts: int,
+) -> None:
+    path = write("", CHECKS, "checks.that('all is well', True)\nchecks.finish()")
+    mark, spec = tmp_path / "starts", tmp_path / "share" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (tmp_path / "dying.py").write_text(DYING)
+    argv = [sys.executable, str(tmp_path / "dying.py"), str(mark), str(deaths), "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "p", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+
+    result = run(path, settings=settings, html=False)
+
+    assert (result.outcome, len(mark.read_text())) == (outcome, starts)

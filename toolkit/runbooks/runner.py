@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 from pydantic import SecretStr
 
@@ -33,6 +34,8 @@ TIME_LIMIT_S: Final = 3600.0
 """Longest a run may take, in seconds, before it counts as hung."""
 PICTURES: Final = "module://matplotlib_inline.backend_inline"
 """matplotlib's backend in the kernel: with that of a server without a screen, a report has no pictures."""
+STARTS: Final = 3
+"""How often a kernel is started that dies before its first cell, as when its port is taken (hazard H54)."""
 LATEST: Final = "latest"
 """Link in TOOLKIT_HOME to the folder of the run that started last."""
 
@@ -105,7 +108,10 @@ def run(
     Record(run_id=run_id, runbook=book.name, parameters=used, started=started).write(record_path)
     shown = sys.stderr.isatty() if progress is None else progress
     with _environment(home, record_path):
-        outcome, reason = _execute(book.path, notebook, values, time_limit, shown)
+        for _ in range(STARTS):
+            outcome, reason = _execute(book.path, notebook, values, time_limit, shown)
+            if outcome != UNFINISHED or _anything_ran(notebook):
+                break
     if not notebook.is_file():
         raise RunbookError(f"Runbook {book.name} could not be started: {reason}")
     reason = masked(reason, secrets.values())
@@ -152,6 +158,15 @@ def _execute(
         first_line = str(error).strip().partition("\n")[0]
         return UNFINISHED, f"{type(error).__name__}: {first_line}"
     return "", ""
+
+
+def _anything_ran(notebook: Path) -> bool:
+    """Whether a cell has been started, so that starting again would repeat something."""
+    if not notebook.is_file():
+        return False
+    cells = msgspec.json.decode(notebook.read_bytes())["cells"]
+    # Its status says "completed" of cells that papermill never started, too.
+    return any(cell["metadata"].get("papermill", {}).get("start_time") for cell in cells)
 
 
 def _settle(path: Path, run_id: str, outcome: str, reason: str) -> Record:
