@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "flex": {"errors", "orders"},
     "gateway": {"errors"},
     "desk": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
-    "runbooks": BASE | {"orders", "journal", "reports", "gateway"},
+    "runbooks": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway", "desk"},
 }
 """Folder or file -> the parts of this package that it may import; what is not listed may import all."""
 

@@ -12,13 +12,20 @@ import pytest
 QUICKER = {"kill_drill": ["-p", "sleep_s", "10"]}
 """What takes less time than the defaults, and nothing else."""
 RUNBOOKS = sorted((Path(__file__).parent.parent / "runbooks").glob("*.ipynb"))
+IN_EVERY_RUN = ("session_report",)
 
 
 def test_there_are_runbooks() -> None:
     assert RUNBOOKS
 
 
-@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in IN_EVERY_RUN else pytest.mark.faults_all)
+        for path in RUNBOOKS
+    ],
+)
 def test_plain_papermill_executes_a_runbook_with_its_defaults(path: Path, home: Path, tmp_path: Path) -> None:
     output, quicker = tmp_path / path.name, QUICKER.get(path.stem, [])
 

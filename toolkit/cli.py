@@ -4,7 +4,9 @@ The command line: parse, call, print.
 Heavy imports happen inside the commands, so that ``toolkit --help`` answers at once. A mistake of
 the user ends in one sentence on stderr and an exit code, never in a traceback.
 
-Exit codes: 0 done, 1 a check or a runbook failed, 2 usage or configuration, 3 cannot connect.
+Exit codes: 0 done, 1 a check or a runbook failed, 2 usage or configuration, 3 cannot connect; of
+``run`` also 4 a cell raised, 5 it ended before its last cell, 6 the kernel died, 7 timed out,
+130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -138,13 +140,31 @@ def doctor() -> None:
 @click.option(
     "-p", "--param", nargs=2, multiple=True, metavar="NAME VALUE", help="One parameter; repeatable."
 )
+@click.option(
+    "-f", "--file", type=click.Path(path_type=Path), help="YAML file of parameters; -p overrules it."
+)
 @click.option("--html/--no-html", default=True, show_default=True, help="Write an HTML report.")
-def run(runbook: str, param: tuple[tuple[str, str], ...], html: bool) -> None:
-    """Run one runbook: a notebook with parameters, checks and an honest exit code."""
-    from toolkit import runbooks
+@click.option(
+    "--timeout", type=click.FloatRange(1), default=3600, show_default=True, help="Seconds it may take."
+)
+def run(
+    runbook: str, param: tuple[tuple[str, str], ...], file: Path | None, html: bool, timeout: float
+) -> None:
+    """
+    Run one runbook: a notebook with parameters, checks and an honest exit code.
 
-    result = runbooks.run(runbook, dict(_once(param)), settings=_settings(), html=html)
+    Exit codes: 0 passed, 1 a check failed, 2 wrong parameters, 4 a cell raised, 5 it ended before its
+    last cell, 6 its kernel died, 7 it took too long, 130 interrupted, 143 terminated.
+    """
+    from toolkit import runbooks
+    from toolkit.runbooks.book import read_parameters
+
+    given = {} if file is None else read_parameters(file)
+    given |= dict(_once(param))
+    result = runbooks.run(runbook, given, settings=_settings(), html=html, time_limit=timeout)
     click.echo(f"{result.outcome}: {result.notebook}")
+    if result.reason:
+        click.echo(result.reason, err=True)
     if result.html is not None:
         click.echo(f"report: {result.html}")
     sys.exit(result.exit_code)
@@ -212,6 +232,20 @@ for _command in control_commands.COMMANDS:
     main.add_command(_command)
 
 
+@main.command()
+@click.option("--csv", "form", flag_value="csv", help="Comma separated, with a header.")
+@click.option("--json", "form", flag_value="json", help="JSON lines.")
+def runs(form: str | None) -> None:
+    """Every run of a runbook: when, how it ended, its parameters, and where its report is."""
+    from toolkit.runbooks.past import lines, runs_frame
+
+    found = runs_frame(_settings().toolkit_home)
+    if form is None and len(found):
+        click.echo("\n".join(lines(found)))
+    else:
+        _print(found, form, [])
+
+
 def _table_command(name: str, text: str) -> None:
     """Register one command that prints a table from the journal."""
 
@@ -255,7 +289,9 @@ def _print(frame: pd.DataFrame, form: str | None, shown: list[str]) -> None:
     elif frame.empty:
         click.echo("Nothing yet.")
     else:
-        times = {name: "{:%m-%d %H:%M:%S}".format for name in shown if name in ("received_at", "time")}
+        times = {
+            name: "{:%m-%d %H:%M:%S}".format for name in shown if name in ("received_at", "time", "started")
+        }
         click.echo(frame[shown].to_string(na_rep="-", formatters=times))
 
 

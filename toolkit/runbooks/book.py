@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit.errors import ConfigError
+from toolkit.runbooks.parameters import MODELS
+from toolkit.runbooks.secret import is_reference
 
 _PACKAGE = Path(__file__).parent.parent
 HOMES: Final = (_PACKAGE / "_runbooks", _PACKAGE.parent / "runbooks")
@@ -53,16 +55,14 @@ class Runbook:
             given: text from a command line, or plain values.
 
         Raises:
-            ConfigError: unknown, missing, of another type, or looking like a secret.
+            ConfigError: unknown, missing, of another type, out of range, or a secret that is no reference.
         """
         values = {}
+        for name, (_, default) in self.parameters.items():
+            _refuse_secret(name, given.get(name, default))
         for name, value in given.items():
-            if _SECRETS & set(re.split(r"[^a-z]+", name.lower())):
-                raise ConfigError(
-                    f"Parameter {name} looks like a secret, and parameters stay readable in the executed "
-                    "notebook; pass it in an environment variable instead."
-                )
             if name not in self.parameters:
+                _refuse_secret(name, value)
                 near = difflib.get_close_matches(name, self.parameters, 1)
                 hint = (
                     f"did you mean {near[0]}?" if near else f"it has {', '.join(self.parameters) or 'none'}."
@@ -75,6 +75,9 @@ class Runbook:
             raise ConfigError(
                 f"Runbook {self.name} needs {' and '.join(missing)}; add -p {missing[0]} VALUE."
             )
+        if self.path.parent in HOMES and self.name in MODELS:
+            defaults = {name: default for name, (_, default) in self.parameters.items()}
+            MODELS[self.name].check({**defaults, **values})
         return values
 
 
@@ -97,6 +100,37 @@ def find(name: str | Path) -> Runbook:
     return Runbook(path, {parameter: _declared(path, item) for parameter, item in declared.items()})
 
 
+def read_parameters(path: Path) -> dict[str, str]:
+    """
+    The parameters in a YAML file, one ``name: value`` per line, every value as the text it is there.
+
+    YAML's own guesses (``off`` is false, ``007`` is 7, ``ON`` is true) are left out: the declared
+    types decide, as on the command line.
+
+    Raises:
+        ConfigError: the file cannot be read, holds something else, or names a parameter twice.
+    """
+    import yaml
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigError(f"The parameters in {path} cannot be read: {why}.") from error
+    if node is None:
+        return {}
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [(node, node)]
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        if not (isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)) or key is value:
+            line = value.start_mark.line + 1
+            raise ConfigError(f"Line {line} of {path} is no parameter; write one `name: value` per line.")
+        if key.value in values:
+            raise ConfigError(f"The file {path} gives parameter {key.value} more than once; keep one.")
+        values[key.value] = value.value
+    return values
+
+
 def papermill() -> Any:
     """
     The library that executes notebooks.
@@ -109,6 +143,17 @@ def papermill() -> Any:
     except ImportError as error:
         raise ConfigError("Runbooks need papermill; pip install 'toolkit[notebook]'.") from error
     return library
+
+
+def _refuse_secret(name: str, value: object) -> None:
+    """What looks like a secret may only say where the secret is (hazard H52)."""
+    if value in ("", None) or is_reference(value):
+        return
+    if _SECRETS & set(re.split(r"[^a-z]+", name.lower())):
+        raise ConfigError(
+            f"Parameter {name} looks like a secret, and parameters stay readable in the executed "
+            "notebook; give a reference instead, env:NAME or file:PATH."
+        )
 
 
 def _named(name: str) -> Path:

@@ -3,7 +3,7 @@ The checks of a runbook and the record that says how it ended.
 
 A runbook collects its checks in a ``Checks`` and calls ``finish`` in its last cell. Whoever started
 it reads the record, not the exit of the notebook: a ``sys.exit``, a dead kernel or a failure in the
-background never looks like success, because the record says "failed" until ``finish`` says otherwise.
+background never looks like success, because the record says "unfinished" until ``finish`` says otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import gc
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,18 @@ RECORD_VARIABLE: Final = "RUNBOOK_RECORD"
 """Environment variable that tells a runbook's kernel the path of its record."""
 PASSED: Final = "passed"
 FAILED: Final = "failed"
+UNFINISHED: Final = "unfinished"
+EXIT_CODES: Final[Mapping[str, int]] = {
+    PASSED: 0,
+    FAILED: 1,
+    "raised": 4,
+    UNFINISHED: 5,
+    "kernel died": 6,
+    "timed out": 7,
+    "interrupted": 130,
+    "terminated": 143,
+}
+"""How a run can end -> the exit code that says so; 2 and 3 are those of wrong usage and no connection."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -47,15 +59,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run_id: unique per run.
         runbook: its name, without folder and ``.ipynb``.
-        outcome: ``passed`` or ``failed``.
-        reason: why it failed, one sentence; ``""`` when it passed.
-        checks: in the order they were made; none when the last cell was not reached.
-        started, finished: UTC.
+        parameters: all of them, as they were used.
+        outcome: a key of ``EXIT_CODES``: ``passed``, ``failed`` (a check did), ``raised`` (a cell did),
+            ``unfinished`` (no last cell, and no reason why), ...
+        reason: why it did not pass, one sentence; ``""`` when it did.
+        checks: in the order they were made, also when the last cell was not reached.
+        started, finished: UTC; ``finished`` is None while it runs, or when its runner was killed.
     """
 
     run_id: str
     runbook: str
-    outcome: str = FAILED
+    parameters: dict[str, Any] = {}
+    outcome: str = UNFINISHED
     reason: str = "The notebook ended before its last cell."
     checks: tuple[Check, ...] = ()
     started: datetime
@@ -73,6 +88,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError) as error:
             raise RunbookError(f"The result record {path} cannot be read: {error}.") from error
+
+    @property
+    def exit_code(self) -> int:
+        """0 only when it passed."""
+        return EXIT_CODES.get(self.outcome, EXIT_CODES[FAILED])
 
     def write(self, path: Path) -> None:
         """Replace the file at once, so that a reader never sees half a record."""
@@ -104,6 +124,7 @@ class Checks:
             detail: the figures behind it.
         """
         self._checks.append(Check(name, bool(condition), detail))
+        self._note()
 
     def table(self) -> pd.DataFrame:
         """The checks so far: index ``check``, columns ``result`` (passed or FAILED) and ``detail``."""
@@ -125,18 +146,15 @@ class Checks:
         for failure in self._background + late:
             self.that("nothing failed in the background", condition=False, detail=failure)
         reason = _reason(self._checks)
-        path = os.environ.get(RECORD_VARIABLE)
-        if path is not None:
-            record = replace(
-                Record.read(Path(path)),
-                outcome=FAILED if reason else PASSED,
-                reason=reason,
-                checks=tuple(self._checks),
-                finished=datetime.now(UTC),
-            )
-            record.write(Path(path))
+        self._note(outcome=FAILED if reason else PASSED, reason=reason, finished=datetime.now(UTC))
         if reason:
             raise RunbookError(reason)
+
+    def _note(self, **ending: Any) -> None:
+        """Keep the record up to date, so that a run that dies leaves what it had found."""
+        path = os.environ.get(RECORD_VARIABLE)
+        if path is not None:
+            replace(Record.read(Path(path)), checks=tuple(self._checks), **ending).write(Path(path))
 
     def _watch_background(self) -> None:
         before = threading.excepthook

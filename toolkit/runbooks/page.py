@@ -1,42 +1,44 @@
-"""An executed notebook as one HTML page that needs no network, how it ended on top."""
+"""An executed notebook as one HTML page that needs no network, how it ended on top, its tables sortable."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
 
-from toolkit.runbooks.checks import Record
+from toolkit.runbooks.checks import PASSED, Record
 
+_HERE: Final = Path(__file__).parent
 _TEMPLATE: Final = """
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block extra_css -%}
-<style>
-  main, .run { max-width: 1180px; margin: 0 auto; }
-  .run { font: 14px system-ui, sans-serif; padding: 12px 16px; border-left: 6px solid #0072B2; }
-  .run.failed { border-color: #D55E00; }
-  .run b { text-transform: uppercase; }
-  main img { max-width: 100%; }
-  .jp-Cell { padding: 2px 0; }
-  details.code > summary { color: #767676; cursor: pointer; font: 12px system-ui, sans-serif; }
-</style>
-{%- endblock -%}
-{%- block body_header -%}
-<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
-<div class="run {{ resources.run.outcome }}">
+{%- extends 'basic/index.html.j2' -%}
+{%- block header -%}
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ resources.run.runbook | escape }}: {{ resources.run.outcome }}</title>
+<link rel="icon" href="data:,">
+<style>{{ resources.run.css }}</style>
+</head>
+<body>
+<div class="run {{ resources.run.look }}">
 <b>{{ resources.run.outcome }}</b> &middot; {{ resources.run.runbook | escape }} &middot;
-{{ resources.run.passed }} of {{ resources.run.checks }} checks passed &middot;
-{{ resources.run.started }} to {{ resources.run.finished }} UTC &middot; run {{ resources.run.run_id }}
+{{ resources.run.passed }} of {{ resources.run.checks }} checks passed
 {%- if resources.run.reason %}<br>{{ resources.run.reason | escape }}{% endif %}
+<br>
+<small>{{ resources.run.started }} to {{ resources.run.finished }} UTC, run {{ resources.run.run_id }}</small>
 </div>
 <main>
 {%- endblock -%}
 {%- block input_group -%}<details class="code"><summary>code</summary>{{ super() }}</details>{%- endblock -%}
+{%- block footer -%}
+</main>
+<script>{{ resources.run.script }}</script>
+</body>
+</html>
+{%- endblock -%}
 """
-"""nbconvert's own page, its code folded away, without the scripts that it would load from elsewhere."""
+"""nbconvert's plainest page with a look of our own: its code folded away, nothing loaded from elsewhere."""
 
 
 def write_page(notebook: Path, record: Record) -> Path:
@@ -47,11 +49,14 @@ def write_page(notebook: Path, record: Record) -> Path:
         "run_id": record.run_id,
         "runbook": record.runbook,
         "outcome": record.outcome,
+        "look": "passed" if record.outcome == PASSED else "failed",
         "reason": record.reason,
         "passed": sum(check.passed for check in record.checks),
         "checks": len(record.checks),
         "started": f"{record.started:%Y-%m-%d %H:%M:%S}",
         "finished": f"{record.finished or record.started:%H:%M:%S}",
+        "css": (_HERE / "page.css").read_text(encoding="utf-8"),
+        "script": (_HERE / "page.js").read_text(encoding="utf-8"),
     }
     exporter: Any = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True)  # type: ignore[no-untyped-call]
     exporter.raw_template = _TEMPLATE

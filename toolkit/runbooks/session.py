@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from toolkit.journal.reader import JournalReader
+from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent, Executed
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState
@@ -24,11 +25,15 @@ class Session:
         states: every intent, cancels included.
         orders, fills: frames as in ``toolkit.reports.frames``, cancels left out. A fill's ``time`` is when
             we heard of it, where that was live: the broker's own clock has whole seconds only.
+        events: every fact about an order, oldest first.
+        controls: what operators did, oldest first.
     """
 
     states: list[OrderState]
     orders: pd.DataFrame
     fills: pd.DataFrame
+    events: list[AnyEvent]
+    controls: list[AnyFact]
 
     @property
     def sent(self) -> pd.DataFrame:
@@ -74,6 +79,10 @@ class Session:
             "Limits in force (hash)": ", ".join(hashes) or "none",
         }
 
+    def summary_frame(self, more: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """The summary, and more lines of the same kind, as one column of texts."""
+        return pd.DataFrame({"": self.summary() | dict(more or {})})
+
 
 def read_session(journal: Path | None) -> Session:
     """
@@ -85,11 +94,11 @@ def read_session(journal: Path | None) -> Session:
     if journal is None:
         return session_of([])
     with JournalReader(journal) as reader:
-        return session_of(reader.events())
+        return session_of(reader.events(), [fact for _, fact in reader.controls()])
 
 
-def session_of(events: Iterable[AnyEvent]) -> Session:
-    """The same of a history, oldest fact first."""
+def session_of(events: Iterable[AnyEvent], controls: Iterable[AnyFact] = ()) -> Session:
+    """The same of two histories, oldest fact first."""
     history = list(events)
     states = list(fold_all(history).values())
     orders = orders_frame(state for state in states if state.intent is None or state.intent.action == "NEW")
@@ -97,7 +106,7 @@ def session_of(events: Iterable[AnyEvent]) -> Session:
     heard = {event.exec_id: event.at for event in history if isinstance(event, Executed)}
     live = ~fills["recovered"].astype(bool)
     fills.loc[live, "time"] = [heard[exec_id] for exec_id in fills.index[live]]
-    return Session(states, orders, fills.sort_values("time", kind="stable"))
+    return Session(states, orders, fills.sort_values("time", kind="stable"), history, list(controls))
 
 
 def newest_journal(home: Path) -> Path | None:
