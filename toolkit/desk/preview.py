@@ -152,8 +152,8 @@ def check_increments(intent: OrderIntent, step: Decimal) -> None:
 
 
 def snapped(price: Decimal, step: Decimal, rounding: str) -> Decimal:
-    """The multiple of ``step`` (price units) next to a price, with at least the digits of the step."""
-    return (price / step).to_integral_value(rounding) * step
+    """The multiple of ``step`` (price units) next to a price, with the digits of the step."""
+    return ((price / step).to_integral_value(rounding) * step).quantize(step)
 
 
 def judge(
