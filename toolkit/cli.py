@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from toolkit import control_commands, operator_commands
+from toolkit import blotter_command, control_commands, operator_commands
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -223,6 +223,7 @@ def _table_command(name: str, text: str) -> None:
             _print(_frame(name, journal), form, SHOWN[name])
 
 
+main.add_command(blotter_command.blotter)
 main.add_command(operator_commands.resolve)
 main.add_command(operator_commands.reconcile)
 _table_command("orders", "Every order in the journal.")

@@ -99,7 +99,8 @@ class TestPrices:
         assert ticket.limit.disabled
         assert ticket.stop.disabled
         ticket.kind.value = "STOP_LIMIT"
-        assert not (ticket.limit.disabled or ticket.stop.disabled)
+        assert not ticket.limit.disabled
+        assert not ticket.stop.disabled
 
 
 class TestPreview:

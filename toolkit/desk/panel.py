@@ -156,10 +156,11 @@ class _MainThread:
         """Whether it has been silent for ``BUSY_AFTER`` seconds; asks it for the next time."""
         if self._loop is None or self._loop.is_closed():
             return False
-        if self._asked is None:
-            self._asked = time.monotonic()
+        now, asked = time.monotonic(), self._asked
+        if asked is None:
+            asked = self._asked = now
             self._loop.call_soon_threadsafe(self._answer)
-        return time.monotonic() - self._asked > BUSY_AFTER
+        return now - asked > BUSY_AFTER
 
     def _answer(self) -> None:
         self._asked = None

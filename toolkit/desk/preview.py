@@ -185,7 +185,10 @@ def judge(
         intent,
         known,
         tuple(decisions),
-        tuple(_headroom(used.get(room[:2]), room, known.currency) for room in headroom(after, checker, book)),
+        tuple(
+            _headroom(used.get(room[:2], used.get((room.limit, ""))), room, known.currency)
+            for room in headroom(after, checker, book)
+        ),
         notional(intent, known.instrument, known.quote),
     )
 
@@ -222,7 +225,7 @@ def as_html(preview: Preview) -> str:
     return (
         f"<div class='tkt-preview'><p><b>{html.escape(sentence(preview.intent))}</b> · {verdict}</p>"
         f"<div class='tkt-tables'>{_table('What it means', (), _facts(preview))}"
-        f"{_table('Risk checks', ('', 'Check', 'Observed', 'Limit', 'Unit', 'Why'), _checks(preview))}"
+        f"{_table('Risk checks', ('', 'Denies as', 'Observed', 'Limit', 'Unit', 'Why'), _checks(preview))}"
         f"{_table('Headroom', ('Limit', 'Now', 'With it', 'Allowed', 'Unit'), _rooms(preview))}</div></div>"
     )
 
@@ -259,7 +262,7 @@ def outcome(state: OrderState) -> str:
     filled = f" · filled {number(state.filled_quantity)}" if state.filled_quantity else ""
     filled += f" at {price(state.avg_fill_price)}" if state.filled_quantity else ""
     reason = f" · {state.reason_code} {state.reason}".rstrip() if state.reason else ""
-    colour = "tkt-bad" if tone in ("bad", "alarm") else "tkt-ok"
+    colour = {"bad": "tkt-bad", "alarm": "tkt-bad", "done": "tkt-ok", "live": "tkt-ok"}.get(tone, "tkt-dim")
     what = "" if state.intent is None else sentence(state.intent)
     words = f"{what}{filled}{reason} · intent {state.intent_id}"
     return f'<div role="status"><span class="{colour}">{icon} {word}</span> {html.escape(words)}</div>'

@@ -44,7 +44,9 @@ class TicketForm(Recorded):
         self.right = _choice("Right", ("C", "P"))
         self.contract = HTML('<span class="tkt-dim">Give a symbol.</span>')
         self.quote = HTML()
-        self.side = ToggleButtons(options=["BUY", "SELL"], description="Side")
+        self.side = ToggleButtons(options=["BUY", "SELL"], tooltips=["Buy", "Sell"])
+        self.side.style.button_width = "70px"
+        self.side.layout.width = "max-content"
         self.quantity = _text("Quantity", "100")
         self.kind = Dropdown(
             options=[(word.replace("_", " ").capitalize(), word) for word in ORDER_TYPES],
@@ -56,7 +58,7 @@ class TicketForm(Recorded):
             -1: _button("-", "Limit one increment lower"),
             1: _button("+", "Limit one increment higher"),
         }
-        self.tif = _choice("Time in force", TIFS)
+        self.tif = _choice("TIF", TIFS)
         self.outside = Checkbox(description="Also outside regular hours", indent=False)
         self.strategy = _text("Strategy", "")
         self.preview_button = Button(description="Preview", tooltip="Judge the order; nothing is sent")
