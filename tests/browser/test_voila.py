@@ -133,3 +133,9 @@ def test_a_second_visit_watches_what_the_first_one_does(browser: Any, visit: Vis
     assert axe.serious_violations(page, axe.script()) == []
     shot(page, tmp_path, "page-watching")
     context.close()
+
+
+@pytest.mark.faults_all
+def test_a_page_that_is_loaded_again_gets_its_desk_back(visit: Visit) -> None:
+    visit.page.reload()
+    visit.page.locator(".tkb-strip .tkb-item").first.wait_for(timeout=90_000)

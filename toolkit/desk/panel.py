@@ -105,6 +105,7 @@ class Panel(Recorded):
         self.reason.value = ""
         self._follow()
         self.say(f"{action} is in force.")
+        self.record()
 
     def _arm(self) -> None:
         if self.last_four.value != self._account[-4:]:
@@ -203,7 +204,7 @@ def _note(running: bool) -> str:
     if not running:
         return "<span class='tkt-bad'>The desk is closed. `toolkit kill` works without it.</span>"
     return (
-        "<span class='tkt-bad'>A cell is running: the kill switch is heard, the other buttons wait for it. "
+        "<span class='tkt-bad'>The kernel is busy: the kill switch is heard, the other buttons wait for it. "
         "In a terminal toolkit halt, reduce-only and resume work at once.</span>"
     )
 

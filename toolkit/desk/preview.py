@@ -224,9 +224,9 @@ def as_html(preview: Preview) -> str:
     )
     return (
         f"<div class='tkt-preview'><p><b>{html.escape(sentence(preview.intent))}</b> · {verdict}</p>"
-        f"<div class='tkt-tables'>{_table('What it means', (), _facts(preview))}"
-        f"{_table('Risk checks', ('', 'Denies as', 'Observed', 'Limit', 'Unit', 'Why'), _checks(preview))}"
-        f"{_table('Headroom', ('Limit', 'Now', 'With it', 'Allowed', 'Unit'), _rooms(preview))}</div></div>"
+        f"<div class='tkt-tables'>{table('What it means', (), _facts(preview))}"
+        f"{table('Risk checks', ('', 'Denies as', 'Observed', 'Limit', 'Unit', 'Why'), _checks(preview))}"
+        f"{table('Headroom', ('Limit', 'Now', 'With it', 'Allowed', 'Unit'), _rooms(preview))}</div></div>"
     )
 
 
@@ -265,7 +265,8 @@ def outcome(state: OrderState) -> str:
     colour = {"bad": "tkt-bad", "alarm": "tkt-bad", "done": "tkt-ok", "live": "tkt-ok"}.get(tone, "tkt-dim")
     what = "" if state.intent is None else sentence(state.intent)
     words = f"{what}{filled}{reason} · intent {state.intent_id}"
-    return f'<div role="status"><span class="{colour}">{icon} {word}</span> {html.escape(words)}</div>'
+    status = f'<span class="{colour}">{icon} {word}</span>'
+    return f'<div role="status">Last sent: {status} {html.escape(words)}</div>'
 
 
 def _facts(preview: Preview) -> list[tuple[str, ...]]:
@@ -317,7 +318,8 @@ def _rooms(preview: Preview) -> list[tuple[str, ...]]:
     ]
 
 
-def _table(title: str, headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
+def table(title: str, headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
+    """Cells of text under headings, none for a table without; what begins with a digit is a number."""
     head = "".join(f"<th scope='col'>{html.escape(one)}</th>" for one in headings)
     body = "".join(
         f"<tr class='{'tkt-bad' if row[0] == '✕' else ''}'>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ class Recorded(VBox):
         self._alive = alive
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._static: Any = None
         self.message = HTML()
         super().__init__([HTML(), *children, self.message])
         mark = f"toolkit-static-{self.model_id}"
@@ -64,6 +66,7 @@ class Recorded(VBox):
             alive = self._alive()
             self.guard(self._follow)
             if not alive:
+                self.record()
                 return
             self._stopped.wait(self.PAUSE)
 
@@ -82,18 +85,27 @@ class Recorded(VBox):
         tone = "tkt-bad" if bad else "tkt-ok"
         self.message.value = f'<div role="status" class="{tone}">{html.escape(text)}</div>' if text else ""
 
+    def record(self) -> None:
+        """Write how it stands into the record, as after something was pressed."""
+        if self._static is not None:
+            self._static.update(self._content, raw=True)
+
     def _follow(self) -> None:
         raise NotImplementedError
 
     def _summary(self) -> str:
         raise NotImplementedError
 
+    @property
+    def _content(self) -> dict[str, str]:
+        summary = f'<div class="{self._mark}">{self._summary()}</div>'
+        return {"text/html": summary, "text/plain": repr(self)}
+
     def _ipython_display_(self) -> None:
         from IPython import display as front_end
 
         display: Any = front_end.display
         self.start()
-        summary = f'<div class="{self._mark}">{self._summary()}</div>'
-        display({"text/html": summary, "text/plain": repr(self)}, raw=True)
+        self._static = display(self._content, raw=True, display_id=f"record-{secrets.token_hex(8)}")
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)

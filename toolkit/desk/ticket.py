@@ -95,6 +95,7 @@ class Ticket(TicketForm):
         if not self.symbol.value.strip():
             self.contract.value = '<span class="tkt-dim">Give a symbol.</span>'
             return
+        self.contract.value = '<span class="tkt-dim">Looking it up …</span>'
         try:
             intent = self._contract_intent()
             quote = self.desk.engine.call(self.desk.engine.client.quote(intent), ANSWER_TIMEOUT)
@@ -148,7 +149,6 @@ class Ticket(TicketForm):
 
     def _preview(self) -> None:
         self.drop()
-        self.outcome.value, self.sent = "", ""
         engine, now = self.desk.engine, datetime.now(UTC)
         raw = preview.raw_intent(self.form, intents.fresh_id(now, secrets.token_hex(4)), now)
         intent = parse(raw, now=now, account=self._account)
@@ -160,6 +160,7 @@ class Ticket(TicketForm):
             self.send_button.description = f"Send {intent.direction}"
             self.send_button.tooltip = f"Send {preview.sentence(intent)}"
             self.send_button.disabled = False
+        self.record()
 
     def _press_send(self) -> None:
         """The first step on a live account, the only one on a paper account."""
@@ -192,6 +193,7 @@ class Ticket(TicketForm):
                 bad=True,
             )
         self._show_outcome()
+        self.record()
 
     # --- as time goes by -------------------------------------------------------------------------------
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+import pandas as pd
 from ipywidgets import HTML
 
+from toolkit.desk.preview import table
 from toolkit.desk.record import Recorded
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.controls import ControlState, Standing, fold
@@ -89,15 +91,21 @@ def _strip(states: list[OrderState], standing: Standing, now: datetime) -> str:
     return " · ".join([*words, f"read at {now:%H:%M:%S} UTC"])
 
 
-def _table(title: str, frame: object) -> str:
-    newest = frame.iloc[::-1].head(NEWEST)  # type: ignore[attr-defined]
+def _table(title: str, frame: pd.DataFrame) -> str:
+    newest = frame.iloc[::-1].head(NEWEST).reset_index()
     if newest.empty:
         return f"<p class='tkt-dim'>{title}: none yet.</p>"
-    times = {name: "{:%m-%d %H:%M:%S}".format for name in ("received_at", "time") if name in newest}
-    more = len(frame) - NEWEST  # type: ignore[arg-type]
-    table = newest.reset_index().to_html(
-        index=False, na_rep="", border=0, classes="tkt-table", justify="left", formatters=times
-    )
-    return f"<p><b>{title}</b></p><div class='tkt-scroll' tabindex='0'>{table}</div>" + (
-        f"<p class='tkt-dim'>and {more} older ones</p>" if more > 0 else ""
-    )
+    rows = [tuple(_cell(value) for value in row) for row in newest.itertuples(index=False)]
+    shown = table(title, [str(name).replace("_", " ") for name in newest], rows)
+    more = len(frame) - NEWEST
+    note = f"<p class='tkt-dim'>and {more:,} older ones</p>" if more > 0 else ""
+    return f"<div class='tkt-scroll' role='region' aria-label='{title}' tabindex='0'>{shown}</div>{note}"
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case datetime():
+            return "" if pd.isna(value) else f"{value:%m-%d %H:%M:%S}"
+        case float():
+            return "" if pd.isna(value) else f"{value:,.10g}"
+    return "" if value is None or value is pd.NA else str(value)
