@@ -50,8 +50,8 @@ class JournalReader:
         Raises:
             JournalError: a row is missing or cannot be read; names it.
         """
-        rows = self._rows("select seq, body from events where seq > ? order by seq", after)
-        for expected, (seq, body) in enumerate(rows, after + 1):
+        query = "select seq, body from events where seq > ? order by seq"
+        for expected, (seq, body) in enumerate(self._rows(query, after), after + 1):
             if seq != expected:
                 raise JournalError(
                     f"Row {expected} of the journal {self.path} is missing; restore it from a copy, or move "
