@@ -56,16 +56,16 @@ def test_the_ticket_places_an_order_that_reaches_the_gateway(
     page: Any, market: PaperGateway, tmp_path: Path
 ) -> None:
     fill_in(page, "Symbol", "SPY")
-    page.get_by_text("contract 756733").wait_for()
+    page.locator(".tkt").get_by_text("contract 756733").wait_for()
     fill_in(page, "Quantity", "100")
     send = page.locator(".tkt-send")
     assert send.is_disabled()
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text("checks passed").wait_for()
+    page.locator(".tkt").get_by_text("checks passed").wait_for()
     shot(page, tmp_path, "ticket-preview")
     assert market.ledger.orders == {}
     send.dblclick()
-    page.get_by_text("Filled", exact=False).first.wait_for()
+    page.locator(".tkt").get_by_text("Filled").wait_for()
     assert [len(sent) for sent in market.ledger.orders.values()] == [1]
     assert send.is_disabled()
     shot(page, tmp_path, "ticket-sent")
@@ -75,7 +75,7 @@ def test_the_ticket_can_be_read_in_the_dark_and_at_800_pixels(page: Any, tmp_pat
     page.evaluate(DARK)
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text("checks passed").wait_for()
+    page.locator(".tkt").get_by_text("checks passed").wait_for()
     background, text = page.evaluate(
         "() => { const part = document.querySelector('.tkt-preview');"
         " const back = document.querySelector('.jp-Notebook');"
@@ -94,13 +94,13 @@ def test_h53_the_kill_works_while_a_cell_sleeps(page: Any, market: PaperGateway,
     page.get_by_label("Order type").select_option(label="Limit")
     fill_in(page, "Limit", "500")
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text("checks passed").wait_for()
+    page.locator(".tkt").get_by_text("checks passed").wait_for()
     page.locator(".tkt-send").click()
     wait_until(lambda: len(market.ledger.orders) == 2)
     page.locator(".jp-CodeCell .jp-InputArea-prompt").last.click()
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-cell')")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").wait_for()
-    page.get_by_text("the other buttons wait for it").wait_for()
+    page.locator(".tkt").get_by_text("the other buttons wait for it").wait_for()
     page.locator(".tkk-button").click()
     page.get_by_role("button", name="Press again: cancel 1 order").wait_for()
     shot(page, tmp_path, "kill-asks")
@@ -109,7 +109,7 @@ def test_h53_the_kill_works_while_a_cell_sleeps(page: Any, market: PaperGateway,
     page.locator(".tkk-button").click()
     wait_until(lambda: market.ledger.cancels)
     print(f"from the click to the cancel at the gateway: {time.monotonic() - pressed:.3f} s")
-    page.get_by_text("KILLED since").wait_for()
+    page.locator(".tkt").get_by_text("KILLED since").wait_for()
     assert page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").count() == 1
     shot(page, tmp_path, "killed-while-busy")
 

@@ -185,15 +185,20 @@ class TestKill:
         assert "pressed in the panel" in desk.control
 
 
-def test_h53_a_kill_is_heard_by_the_installed_kernel_while_a_cell_sleeps(
-    market: PaperGateway, home: Path
+@pytest.mark.parametrize(
+    ("button", "cell"),
+    [("desk.panel().kill", "time.sleep(600)"), ("desk.blotter()", "while True: pass")],
+    ids=["the panel's while a cell sleeps", "the blotter's while a cell computes"],
+)
+def test_h53_a_kill_is_heard_by_the_installed_kernel(
+    market: PaperGateway, home: Path, button: str, cell: str
 ) -> None:
     """The private way of ipykernel that ``hear_while_busy`` relies on, on a kernel's subshell (UI.md 2)."""
     manager, client = start_new_kernel(kernel_name="python3")
     try:
         code = (
-            f"import toolkit\ndesk = toolkit.connect(port={market.port})\n"
-            "resting = desk.buy('SPY', 10, limit=500)\npanel = desk.panel()\nprint(panel.kill.comm.comm_id)"
+            f"import time, toolkit\ndesk = toolkit.connect(port={market.port})\n"
+            f"desk.buy('SPY', 10, limit=500)\nbutton = {button}\nprint(button.comm.comm_id)"
         )
         printed: list[str] = []
         client.execute_interactive(
@@ -204,7 +209,7 @@ def test_h53_a_kill_is_heard_by_the_installed_kernel_while_a_cell_sleeps(
         message = client.session.msg("create_subshell_request")
         client.control_channel.send(message)
         subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
-        client.execute("import time\ntime.sleep(600)")
+        client.execute(cell)
         wait_until(lambda: client.get_iopub_msg(timeout=30)["content"].get("execution_state") == "busy")
         press = {"method": "custom", "content": {"kind": "kill", "press": "p1"}}
         told = client.session.msg("comm_msg", {"comm_id": comm_id, "data": press})

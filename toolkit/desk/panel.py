@@ -65,6 +65,8 @@ class Panel(Recorded):
         self.last_four = Text(description="Last four", placeholder=f"of {self._account}")
         self.arm = _button("Arm live trading", "Let orders go to the live account")
         self.disarm = _button("Disarm", "Let no order go to the live account any more")
+        for part in (self.amount, self.minutes, self.last_four):
+            part.layout.width = "220px"
         arming = _row(self.amount, self.minutes, self.last_four, self.arm, self.disarm)
         arming.layout.display = None if self._live else "none"
         mode, tone = ("LIVE", "tkt-bad") if self._live else ("PAPER", "tkt-ok")
@@ -104,7 +106,7 @@ class Panel(Recorded):
         engine.call(engine.client.controls.order(action, by, reason, **terms), ANSWER_TIMEOUT)
         self.reason.value = ""
         self._follow()
-        self.say(f"{action} is in force.")
+        self.say(f"Done: {action}.")
         self.record()
 
     def _arm(self) -> None:

@@ -11,7 +11,7 @@ from toolkit.desk.watch import Watch
 from toolkit.errors import JournalLockedError, ToolkitError
 from toolkit.settings import Settings
 
-HANDOVER_S: Final = 5.0
+HANDOVER_S: Final = 10.0
 """Seconds that the kernel of a page that was just reloaded may take to let go of the journal."""
 
 
