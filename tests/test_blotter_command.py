@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -35,13 +37,18 @@ def test_it_prints_one_address_with_its_token_and_leaves_nothing_behind(home: Pa
         assert len(token) >= 32
         command = Path(f"/proc/{service.process.pid}/cmdline")
         assert not command.exists() or token.encode() not in command.read_bytes()
-        wait_until(lambda: listens(address), deadline=30)
+        wait_until(lambda: answers(address), deadline=60)
         assert service.end(signal.SIGTERM) == 0
         assert service.output.splitlines() == [service.line]
     assert list(folder.glob("toolkit-*")) == []
 
 
-def listens(address: str) -> bool:
-    port = int(address.removeprefix("http://127.0.0.1:").rstrip("/"))
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def answers(address: str) -> bool:
+    """Whether the server is at work; without the token it answers with the form that asks for it."""
+    try:
+        urllib.request.urlopen(address, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except urllib.error.URLError:
+        return False
+    return True
