@@ -144,9 +144,7 @@ class TestPreview:
             ("strategy", "momentum"),
         ],
     )
-    def test_h54_is_forgotten_with_any_change_of_the_order(
-        self, ticket: Ticket, name: str, value: str
-    ) -> None:
+    def test_is_forgotten_with_any_change_of_the_order(self, ticket: Ticket, name: str, value: str) -> None:
         fill_in(ticket)
         ticket.preview_button.click()
         getattr(ticket, name).value = value
@@ -200,7 +198,7 @@ class TestSend:
         assert list(market.ledger.orders) == [intent_id]
         assert desk.order(intent_id).source == "ticket"
 
-    def test_h54_a_double_click_sends_once(self, ticket: Ticket, market: PaperGateway) -> None:
+    def test_a_double_click_sends_once(self, ticket: Ticket, market: PaperGateway) -> None:
         fill_in(ticket)
         ticket.preview_button.click()
         ticket.send_button.click()
@@ -208,7 +206,7 @@ class TestSend:
         wait_until(lambda: market.ledger.fills)
         assert [len(sent) for sent in market.ledger.orders.values()] == [1]
 
-    def test_h54_the_same_preview_sent_by_two_threads_is_one_order(
+    def test_the_same_preview_sent_by_two_threads_is_one_order(
         self, ticket: Ticket, desk: Desk, market: PaperGateway
     ) -> None:
         fill_in(ticket)
@@ -229,7 +227,7 @@ class TestSend:
             ticket.send_button.click()
         wait_until(lambda: len(market.ledger.orders) == 2)
 
-    def test_h54_a_ticket_that_is_made_again_has_nothing_to_send(
+    def test_a_ticket_that_is_made_again_has_nothing_to_send(
         self, ticket: Ticket, desk: Desk, market: PaperGateway
     ) -> None:
         fill_in(ticket)
@@ -238,7 +236,7 @@ class TestSend:
         again.send_button.click()
         assert market.ledger.orders == {}
 
-    def test_h52_a_click_that_waited_too_long_sends_nothing(
+    def test_h48_a_click_that_waited_too_long_sends_nothing(
         self, ticket: Ticket, market: PaperGateway
     ) -> None:
         fill_in(ticket)

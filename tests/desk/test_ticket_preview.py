@@ -54,7 +54,7 @@ class TestFilledIn:
     def test_a_price_that_the_type_does_not_take_stays_in_its_field(self) -> None:
         assert "limit_price" not in raw(order_type="MARKET")
 
-    def test_h54_it_is_valid_for_half_a_minute_wherever_it_waits(self) -> None:
+    def test_h48_it_is_valid_for_half_a_minute_wherever_it_waits(self) -> None:
         intent = parse(raw(), now=at(20))
         assert (intent.created_at, intent.valid_until) == (OPEN, OPEN + LIFE)
         one = shown()._replace(intent=intent)

@@ -78,7 +78,8 @@ class KillSwitch:
         self._obeyed.add(press)
 
         def tell(killed: Future[Swept | None]) -> None:
-            error = killed.exception()
+            stopped = killed.cancelled()
+            error = NotConnectedError("The engine stopped meanwhile.") if stopped else killed.exception()
             if error is not None:
                 self._failed(press, error)
             done()

@@ -17,6 +17,8 @@ from toolkit.errors import ToolkitError
 log = logging.getLogger(__name__)
 
 STYLE: Final = Path(__file__).with_name("ticket.css")
+PAUSE: Final = 0.5
+"""Seconds between two looks."""
 
 
 class Recorded(VBox):
@@ -36,17 +38,13 @@ class Recorded(VBox):
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._static: Any = None
-        self.message = HTML()
-        super().__init__([HTML(), *children, self.message])
-        mark = f"toolkit-static-{self.model_id}"
-        style = STYLE.read_text(encoding="utf-8")
-        hidden = f".jp-OutputArea-child:has(.{mark}), .{mark} {{ display: none; }}"
-        self.children[0].value = f"<style>{style}\n{hidden}</style>"
+        self.message, style = HTML(), HTML()
+        super().__init__([style, *children, self.message])
         self.add_class("tkt")
-        self._mark = mark
-
-    PAUSE: Final = 0.5
-    """Seconds between two looks."""
+        self._mark = f"toolkit-static-{self.model_id}"
+        # The record is hidden by what only a living front end shows.
+        hidden = f".jp-OutputArea-child:has(.{self._mark}), .{self._mark} {{ display: none; }}"
+        style.value = f"<style>{STYLE.read_text(encoding='utf-8')}\n{hidden}</style>"
 
     def start(self) -> None:
         """Begin to look; a second call changes nothing."""
@@ -68,7 +66,7 @@ class Recorded(VBox):
             if not alive:
                 self.record()
                 return
-            self._stopped.wait(self.PAUSE)
+            self._stopped.wait(PAUSE)
 
     def guard(self, work: Callable[[], object]) -> None:
         """Do something; what goes wrong is shown in the widget, as one sentence."""
@@ -91,9 +89,11 @@ class Recorded(VBox):
             self._static.update(self._content, raw=True)
 
     def _follow(self) -> None:
+        """Bring what is shown up to date; from any thread."""
         raise NotImplementedError
 
     def _summary(self) -> str:
+        """How it stands, as plain HTML."""
         raise NotImplementedError
 
     @property
