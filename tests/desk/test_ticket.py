@@ -60,8 +60,18 @@ class TestContract:
         market.market.set_quote("SPY", bid=541.00, ask=541.02)
         wait_until(lambda: "Bid 541.00" in told(ticket.quote))
 
+    def test_a_contract_that_fits_several_is_said_in_a_sentence(self, ticket: Ticket) -> None:
+        ticket.exchange.value, ticket.sec_type.value, ticket.symbol.value = "CME", "FUT", "ES"
+        assert "2 contracts fit FUT ES; add primary_exchange, expiry" in told(ticket.contract)
+
 
 class TestPrices:
+    def test_without_a_contract_there_is_no_market_to_put_a_limit_at(self, ticket: Ticket) -> None:
+        ticket.kind.value = "LIMIT"
+        ticket.touches["Bid"].click()
+        assert told(ticket.message) == "Name a contract that the gateway knows first."
+        assert ticket.limit.value == ""
+
     def test_the_limit_is_put_at_the_market(self, ticket: Ticket) -> None:
         fill_in(ticket, kind="LIMIT")
         for word, price in {"Bid": "540.00", "Ask": "540.02", "Mid": "540.01"}.items():

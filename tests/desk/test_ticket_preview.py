@@ -137,8 +137,8 @@ def test_an_order_is_told_in_one_line(changes: dict[str, Any], told: str) -> Non
     assert preview.sentence(builders.intent(**changes)) == told
 
 
-def test_a_quote_is_told_with_its_age() -> None:
-    told = preview.quoted(QUOTE, at(7))
-    assert "Bid 540.00" in told
+def test_a_quote_is_told_with_its_age_and_the_digits_of_the_increment() -> None:
+    told = preview.quoted(QUOTE, Decimal("0.0001"), at(7))
+    assert "Bid 540.0000" in told
     assert "7 s old" in told
-    assert "No quote" in preview.quoted(Quote(), OPEN)
+    assert "No quote" in preview.quoted(Quote(), Decimal("0.01"), OPEN)

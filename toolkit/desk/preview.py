@@ -244,13 +244,13 @@ def described(found: Instrument) -> str:
     return f'<span class="tkt-ok">✓</span> {html.escape(" · ".join(words))}'
 
 
-def quoted(quote: Quote, now: datetime) -> str:
-    """Both sides and how old they are; a quote is only as good as its age."""
+def quoted(quote: Quote, step: Decimal, now: datetime) -> str:
+    """Both sides, with the digits of the contract's increment, and how old they are."""
     if quote.bid is None and quote.ask is None:
         return '<span class="tkt-bad">No quote.</span>'
     age = "" if quote.at is None else f"{max(0, int((now - quote.at).total_seconds()))} s old"
-    words = f"Bid {price(quote.bid) or 'none'} by {number(quote.bid_size)} · "
-    words += f"Ask {price(quote.ask) or 'none'} by {number(quote.ask_size)}"
+    bid, ask = ("none" if side is None else f"{side.quantize(step):,f}" for side in (quote.bid, quote.ask))
+    words = f"Bid {bid} by {number(quote.bid_size)} · Ask {ask} by {number(quote.ask_size)}"
     late = ' · <span class="tkt-bad">delayed</span>' if quote.delayed else ""
     return f'{html.escape(words)} <span class="tkt-dim">· {age}</span>{late}'
 

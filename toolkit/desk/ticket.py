@@ -20,7 +20,7 @@ from toolkit.desk import intents, preview
 from toolkit.desk.enquiry import enquire
 from toolkit.desk.preview import Preview
 from toolkit.desk.ticket_form import TicketForm
-from toolkit.errors import NotConnectedError, ToolkitError
+from toolkit.errors import IntentError, NotConnectedError, ToolkitError
 from toolkit.orders.contract import Instrument
 from toolkit.orders.intent import OrderIntent, parse
 
@@ -51,7 +51,7 @@ class Ticket(TicketForm):
         self.desk = desk
         self.shown: Preview | None = None
         self.sent = ""
-        self._looked_up: OrderIntent | None = None
+        self._looked_up: tuple[OrderIntent, Instrument] | None = None
         health = desk.health()
         super().__init__(lambda: desk.engine.running, health["account"], live=not health["paper"])
         self._listen()
@@ -102,9 +102,11 @@ class Ticket(TicketForm):
         except (ToolkitError, TimeoutError) as error:
             self.contract.value = f'<span class="tkt-bad">{html.escape(_sentence(error))}</span>'
             return
-        self._looked_up = intent
-        self.contract.value = preview.described(self._instrument(intent))
-        self.quote.value = preview.quoted(quote, datetime.now(UTC))
+        found = self.desk.ask(lambda: self.desk.engine.client.market.find(intent))
+        assert found is not None  # it has just been quoted
+        self.contract.value = preview.described(found)
+        self.quote.value = preview.quoted(quote, found.min_tick, datetime.now(UTC))
+        self._looked_up = intent, found
 
     def _contract_intent(self) -> OrderIntent:
         now = datetime.now(UTC)
@@ -112,25 +114,26 @@ class Ticket(TicketForm):
         form |= {"direction": "BUY", "quantity": "1", "order_type": "MARKET"}
         return parse(preview.raw_intent(form, "quote", now), now=now)
 
-    def _instrument(self, intent: OrderIntent) -> Instrument:
-        found = self.desk.ask(lambda: self.desk.engine.client.market.find(intent))
-        assert found is not None  # it has just been quoted
-        return found
+    def _known(self) -> tuple[OrderIntent, Instrument]:
+        known = self._looked_up
+        if known is None:
+            raise IntentError("Name a contract that the gateway knows first.", field="symbol")
+        return known
 
     def _at_touch(self, word: str) -> None:
         """Put the limit at the bid, the mid or the ask; the mid on the passive side of an increment."""
-        intent = self._looked_up or self._contract_intent()
+        intent, found = self._known()
         quote = self.desk.engine.call(self.desk.engine.client.quote(intent), ANSWER_TIMEOUT)
         value = {"Bid": quote.bid, "Mid": quote.mid, "Ask": quote.ask}[word]
         if value is None:
             self.say(f"There is no {word.lower()} now.", bad=True)
             return
         rounding = ROUND_FLOOR if self.side.value == "BUY" else ROUND_CEILING
-        self.limit.value = f"{preview.snapped(value, self._instrument(intent).min_tick, rounding):f}"
+        self.limit.value = f"{preview.snapped(value, found.min_tick, rounding):f}"
 
     def _step(self, way: int) -> None:
         """Move the limit to the next increment up or down."""
-        step = self._instrument(self._looked_up or self._contract_intent()).min_tick
+        step = self._known()[1].min_tick
         now = datetime.now(UTC)
         form = self.form | {"symbol": "any", "order_type": "LIMIT", "quantity": "1"}
         limit = parse(preview.raw_intent(form, "step", now), now=now).limit_price
@@ -203,12 +206,13 @@ class Ticket(TicketForm):
             self.drop()
             self.say(f"The preview is older than {preview.LIFE.seconds} s; preview again.", bad=True)
         self._show_outcome()
-        intent, client = self._looked_up, self.desk.engine.client
-        if intent is None:
+        known, client = self._looked_up, self.desk.engine.client
+        if known is None:
             return
+        intent, found = known
         try:
             quote = self.desk.engine.call(client.quote(intent), QUOTE_TIMEOUT)
-            self.quote.value = preview.quoted(quote, datetime.now(UTC))
+            self.quote.value = preview.quoted(quote, found.min_tick, datetime.now(UTC))
         except (NotConnectedError, TimeoutError) as error:
             self.quote.value = f'<span class="tkt-bad">No quote: {html.escape(_sentence(error))}</span>'
 
