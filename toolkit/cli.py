@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from toolkit import control_commands, flex_command, operator_commands, session_command
+from toolkit import (
+    blotter_command,
+    control_commands,
+    flex_command,
+    operator_commands,
+    session_command,
+)
 from toolkit.errors import BusError, ConfigError, GatewayError, IntentError, NotConnectedError, ToolkitError
 
 if TYPE_CHECKING:
@@ -257,6 +263,7 @@ def _table_command(name: str, text: str) -> None:
             _print(_frame(name, journal), form, SHOWN[name])
 
 
+main.add_command(blotter_command.blotter)
 main.add_command(operator_commands.resolve)
 main.add_command(operator_commands.reconcile)
 main.add_command(flex_command.flex)

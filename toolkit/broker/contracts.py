@@ -83,10 +83,14 @@ def order(intent: OrderIntent, order_id: int, client_id: int, account: str) -> O
 
 def margin(state: OrderState) -> Margin:
     """The broker's answer to an order that was only asked about; what it leaves out is None (hazard H40)."""
+    commission = readable(state.commission)
     return Margin(
         equity=readable(state.equityWithLoanAfter),
         initial=readable(state.initMarginAfter),
         maintenance=readable(state.maintMarginAfter),
+        # A plan with steps has no single figure, only a range.
+        commission=readable(state.maxCommission) if commission is None else commission,
+        commission_currency=state.commissionCurrency,
     )
 
 

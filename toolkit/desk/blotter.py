@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 
-from toolkit.broker.control_files import whoami
 from toolkit.desk import rows
 from toolkit.desk.account import Holding, holdings
 from toolkit.desk.changes import Changes
 from toolkit.desk.feed import Feed, static_html, strip_of
+from toolkit.desk.kill import KillSwitch, hear_while_busy
 from toolkit.errors import NotConnectedError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Blotter(anywidget.AnyWidget):
         self._thread: threading.Thread | None = None
         self._static: Any = None
         self.on_msg(self._on_message)
+        hear_while_busy(self, "kill")
 
     # --- out -------------------------------------------------------------------------------------------
 
@@ -143,22 +144,9 @@ class Blotter(anywidget.AnyWidget):
         elif content["kind"] == "cancel":
             self._cancel(content["intent_id"])
         elif content["kind"] == "kill":
-            self._kill()
-
-    def _kill(self) -> None:
-        """Press the kill switch without waiting for what it does; the strip says when it is in force."""
-
-        def tell(pressed: Future[Any]) -> None:
-            error = pressed.exception()
-            if error is not None:
-                log.critical("The kill switch failed: %s Run `toolkit kill`.", error)
-            self._changes.wake()
-
-        client = self.desk.engine.client
-        try:
-            self.desk.engine.submit(client.kill("pressed in the blotter", whoami())).add_done_callback(tell)
-        except NotConnectedError as error:
-            log.critical("The kill switch failed: %s Run `toolkit kill`.", error)
+            # A click has no name of its own here; the strip says when the kill is in force.
+            switch = KillSwitch.of(self.desk.engine)
+            switch.press(secrets.token_hex(8), "the blotter", self._changes.wake)
 
     def _cancel(self, intent_id: str) -> None:
         """Ask for a cancel without waiting for it: the answer travels with the next message."""

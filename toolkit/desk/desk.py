@@ -26,6 +26,7 @@ from toolkit.desk.changes import Changes, wait_until_final
 from toolkit.desk.operator import Operator
 from toolkit.desk.submission import Submission
 from toolkit.desk.view import ANSWER_TIMEOUT
+from toolkit.desk.widgets import Widgets
 from toolkit.errors import ConfigError, IntentError, NotConnectedError
 from toolkit.orders.intent import parse, readable_id
 from toolkit.reports.frames import orders_frame
@@ -130,7 +131,7 @@ def _practise(changes: dict[str, Any], options: dict[str, Any]) -> Desk:
     return Desk(engine, gateway)
 
 
-class Desk(Operator):
+class Desk(Operator, Widgets):
     """
     Orders out, all that ``View`` shows of them, and what an ``Operator`` presses; made by ``connect``.
 

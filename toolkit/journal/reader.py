@@ -40,14 +40,18 @@ class JournalReader:
         self.path = path
         self._database = schema.connect(path, readonly=True)
 
-    def events(self) -> Iterator[AnyEvent]:
+    def events(self, after: int = 0) -> Iterator[AnyEvent]:
         """
         Every fact, oldest first.
+
+        Args:
+            after: number of the last fact that the caller knows already.
 
         Raises:
             JournalError: a row is missing or cannot be read; names it.
         """
-        for expected, (seq, body) in enumerate(self._rows("select seq, body from events order by seq"), 1):
+        query = "select seq, body from events where seq > ? order by seq"
+        for expected, (seq, body) in enumerate(self._rows(query, after), after + 1):
             if seq != expected:
                 raise JournalError(
                     f"Row {expected} of the journal {self.path} is missing; restore it from a copy, or move "

@@ -20,12 +20,15 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
         equity: with loan value, after the order.
         initial, maintenance: margin needed after the order.
         refusal: why the broker would not take the order, "" when it would.
+        commission: what the broker expects to charge, at most, in ``commission_currency``.
     """
 
     equity: Decimal | None = None
     initial: Decimal | None = None
     maintenance: Decimal | None = None
     refusal: str = ""
+    commission: Decimal | None = None
+    commission_currency: str = ""
 
     @property
     def excess(self) -> Decimal | None:
