@@ -23,10 +23,10 @@ from toolkit.orders.events import Decision
 from toolkit.orders.intent import NEEDS_LIMIT, NEEDS_STOP, OrderIntent
 from toolkit.orders.numbers import exact, plain
 from toolkit.orders.state import OrderState
+from toolkit.risk.catalogue import BY_NAME
 from toolkit.risk.checker import SimpleRiskChecker
 from toolkit.risk.exposure import Book
 from toolkit.risk.headroom import Room, headroom
-from toolkit.risk.limits import BY_NAME
 from toolkit.risk.margin import Margin, enough_margin
 from toolkit.risk.portfolio import portfolio_of, with_approved
 
@@ -174,7 +174,8 @@ def judge(
     code, why = known.refusal or ("PERMISSION", "")
     decisions = [Decision(code=code, passed=known.refusal is None, message=why), *checker.decisions(raw)]
     if known.margin is not None and known.margin.refusal and all(one.code != "MARGIN" for one in decisions):
-        decisions.append(enough_margin(known.margin, Decimal(0)))  # no limit asks, but the broker has told
+        refused = enough_margin(known.margin, Decimal(0))  # no limit asks, but the broker has told
+        decisions += [refused] if refused is not None else []
     # A subclass may refuse by ``validate`` what no check of its own explains.
     decisions += [one for one in checker.verdict(raw) if one not in decisions]
     before = portfolio_of(book)

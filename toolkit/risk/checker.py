@@ -15,7 +15,7 @@ from toolkit.risk.context import Context
 from toolkit.risk.exposure import Book
 from toolkit.risk.limits import Limits
 from toolkit.risk.order import Order
-from toolkit.risk.rules import RuleSet, denials, in_force
+from toolkit.risk.rules import RuleSet, denials, in_force, judge, passed
 from toolkit.risk.scopes import ScopedLimits
 
 
@@ -89,11 +89,23 @@ class SimpleRiskChecker:
 
     def violations(self, intent: Mapping[str, Any]) -> list[Decision]:
         """The checks that the intent fails, all of them, each with a sentence; empty when it may go."""
+        order, context = self._asked(intent)
+        return denials(self.rules(context.limits), order, context)
+
+    def decisions(self, intent: Mapping[str, Any]) -> list[Decision]:
+        """The verdict of every check in force, passed ones too, for a person to read."""
+        order, context = self._asked(intent)
+        return [
+            judge(rule, order, context) or passed(rule, context) for rule in self.rules(context.limits).rules
+        ]
+
+    def _asked(self, intent: Mapping[str, Any]) -> tuple[Order, Context]:
         order, book = Order.read(intent), self._book
         instrument = None if book is None else book.instrument(intent)
         limits = self.limits_of(order, instrument)
-        context = Context(limits=limits) if book is None else Context.of(order, book, instrument, limits)
-        return denials(self.rules(limits), order, context)
+        if book is None:
+            return order, Context(limits=limits)
+        return order, Context.of(order, book, instrument, limits)
 
     def verdict(self, intent: dict[str, Any]) -> tuple[Decision, ...]:
         """

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from toolkit.orders.events import Decision
 from toolkit.risk import calendar, flow, form, loss, prices, size
+from toolkit.risk.catalogue import BY_NAME
 from toolkit.risk.context import Context
 from toolkit.risk.limits import OWN_RATE, Limits
 from toolkit.risk.order import Order
@@ -109,6 +110,15 @@ def judge(rule: Rule, order: Order, context: Context) -> Decision | None:
         if denial is not None:
             return denial
     return rule.check(order, context)
+
+
+def passed(rule: Rule, context: Context) -> Decision:
+    """What is told of a check that denied nothing: its name, and the limit that was kept."""
+    if not rule.limits:
+        return Decision(code=rule.check.__name__.upper(), passed=True)
+    name = next(name for name in rule.limits if name in context.limits.in_force)
+    limit, known = context.limits.numbers.get(name), BY_NAME.get(name)
+    return Decision(code=name.upper(), passed=True, limit=limit, unit="" if known is None else known.unit)
 
 
 def denials(rules: RuleSet, order: Order, context: Context) -> list[Decision]:

@@ -15,7 +15,7 @@ from toolkit.orders.numbers import exact
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.reports.table import TEXT, TIME, Column, Schema, build
 from toolkit.reports.timeline import detail
-from toolkit.risk.limits import LIMITS
+from toolkit.risk.catalogue import LIMITS
 from toolkit.runbooks.session import Session
 
 _Row = tuple[datetime | None, str, str, str]
