@@ -192,14 +192,20 @@ class IBKRExecClient(BrokerConnection):
 
     def health(self) -> dict[str, Any]:
         """How the client is, as plain values."""
-        states = () if self._ledger is None else tuple(self._ledger)
+        working = [] if self._ledger is None else self._ledger.working()
+        return {
+            "orders_tracked": 0 if self._ledger is None else len(self._ledger),
+            "orders_working": len(working),
+            "orders_unknown": sum(state.status is OrderStatus.UNKNOWN for state in working),
+            **self.condition(),
+        }
+
+    def condition(self) -> dict[str, Any]:
+        """As ``health``, without counting orders: it costs the same however many there are."""
         session, inbox = self._session, self._inbox
         return {
             "connected": self.connected,
             "ready": self.ready,
-            "orders_tracked": len(states),
-            "orders_working": sum(state.working for state in states),
-            "orders_unknown": sum(state.status is OrderStatus.UNKNOWN for state in states),
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,
