@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.accessibility import axe  # noqa: F401 - a fixture
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -59,6 +60,20 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of what the tests saw are, for a person to look at."""
+    return tmp_path_factory.getbasetemp() / "screenshots"
+
+
+@pytest.fixture
+def market(paper_gateway: Any) -> Any:
+    """A gateway with quotes that stand still."""
+    paper_gateway.market.set_quote("SPY", 540.00, 540.01, 500, 500)
+    paper_gateway.market.set_quote("QQQ", 460.00, 460.02, 500, 500)
+    return paper_gateway
 
 
 @pytest.fixture

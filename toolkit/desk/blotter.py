@@ -184,6 +184,8 @@ class Blotter(anywidget.AnyWidget):
         due = self._due
         orders = list(ledger) if due is None else [order for one in due if (order := ledger.get(one))]
         self._tally.take(orders)
+        if due is None:
+            self._last_event = max(filter(None, map(_latest, orders)), default=None)
         tables = rows.tables(orders, ledger.get, self._contract_of)
         tables["positions"] = self._positions(glance)
         self._strip = strip_of(
@@ -317,6 +319,12 @@ class _Html:
 
     def __repr__(self) -> str:
         return self._text
+
+
+def _latest(state: OrderState) -> datetime | None:
+    """When, as far as its state tells, the broker or we last did something about an order."""
+    moments = state.received_at, state.acked_at, state.cancel_requested_at, state.last_fill_at
+    return max(filter(None, moments), default=None)
 
 
 def _target(state: OrderState) -> str:

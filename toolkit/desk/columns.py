@@ -22,30 +22,30 @@ class Column(NamedTuple):
     rank: int = 1
 
 
-_TIME: Final = Column("Time", "time", 88)
-_SYMBOL: Final = Column("Symbol", "symbol", 54)
+_TIME: Final = Column("Time", "time", 94)
+_SYMBOL: Final = Column("Symbol", "symbol", 56)
 _SIDE: Final = Column("Side", "side", 52)
 _STRATEGY: Final = Column("Strategy", "text", 66, 4)
-_INTENT: Final = Column("Intent", "id", 70, 5)
+_INTENT: Final = Column("Intent", "id", 60, 5)
 
 ORDERS: Final = (
     _TIME,
     _SYMBOL,
     _SIDE,
     Column("Qty", "number", 52),
-    Column("Filled", "fill", 54),
-    Column("Type", "text", 60, 3),
+    Column("Filled", "fill", 50),
+    Column("Type", "text", 64, 3),
     Column("Limit", "number", 58),
     Column("Stop", "number", 54, 3),
     Column("TIF", "text", 38, 4),
-    Column("Bid / ask", "quote", 106, 2),
+    Column("Bid / ask", "quote", 108, 2),
     Column("Avg price", "number", 68, 3),
-    Column("Slip bps", "number", 60, 3),
-    Column("Status", "status", 108),
+    Column("Slip bps", "number", 58, 3),
+    Column("Status", "status", 112),
     Column("Age", "age", 50, 2),
     _STRATEGY,
     _INTENT,
-    Column("Actions", "action", 124),
+    Column("Actions", "action", 122),
 )
 REFUSED: Final = (
     _TIME,

@@ -3,8 +3,8 @@
 /**
  * One question after another in one place, until somebody says no or the last one is answered.
  *
- * A step is {text, yes, danger, fields, typed}: `fields` are [name, label, value]; `typed` is what must
- * be written down before yes can be pressed.
+ * A step is {text, yes, danger, fields, typed}: `fields` are [name, label, value]; `typed` is the end of
+ * the account's name, which must be written down before yes can be pressed.
  */
 class Question {
   constructor(host, back) {
@@ -43,7 +43,7 @@ class Question {
     fields.forEach(([name, , value]) => { this.values[name] ??= value; });
     this.yes = null;
     if (typed) {
-      inputs.push(this.field(`Type ${typed} to go on`, "", (entered) => {
+      inputs.push(this.field(`Type the last ${typed.length} characters of the account`, "", (entered) => {
         this.values.typed = entered;
         this.yes.disabled = entered !== typed;
       }));

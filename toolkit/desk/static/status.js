@@ -57,7 +57,7 @@ function notices(store) {
     const first = store.rows(TABS[0])[0]?.id ?? "INTENT_ID";
     say(
       `${plural(strip.unknown, "order")} unknown: nobody can tell what became of ${strip.unknown === 1 ? "it" : "them"}, so risk counts ` +
-        `${strip.unknown === 1 ? "it" : "them"} as open. The broker is asked again and again; when TWS shows you the truth, settle it: ` +
+        `${strip.unknown === 1 ? "it" : "them"} as open. The broker is asked again and again; when TWS shows you the truth, close the desk and settle it: ` +
         `toolkit resolve ${first} --as cancelled --reason "…"`,
     );
   }

@@ -288,8 +288,10 @@ class Table {
     const { id } = this.changed;
     const row = this.store.row("orders", id);
     const asked = this.store.asked.get(`change ${id}`);
-    if (asked.told === "refused") this.question.tell(`Refused: ${asked.reason}`, "bad");
-    else if (asked.told === "waiting") {
+    if (asked.told === "refused") {
+      this.question.tell(`Refused: ${asked.reason}`, "bad");
+      this.store.refusal = ""; // it is read here
+    } else if (asked.told === "waiting") {
       const busy = Date.now() - asked.at > BUSY_AFTER;
       this.question.tell(busy ? "Not answered yet; the kernel may be busy with a cell…" : "Asking…", "");
     } else if (row.change === "refused") this.question.tell(`The broker refused: ${row.note}`, "bad");

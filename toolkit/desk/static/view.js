@@ -82,7 +82,6 @@ class View {
     this.drawTabs();
     this.drawRows();
     this.table.flash(changed);
-    this.table.tellChange();
     if (changed.has(`orders ${this.drawer.id}`)) this.drawer.refresh();
     this.tick();
   }
@@ -152,10 +151,10 @@ class View {
     this.killButton.hidden = store.closed || strip.control === "KILLED";
     this.killButton.disabled = killing;
     set(this.killButton, killing ? "Killing…" : "Kill switch", this.killButton.title);
-    this.drawStrip(stripItems(store));
-    this.drawNotices(notices(store));
     this.table.tick();
     this.table.tellChange();
+    this.drawStrip(stripItems(store));
+    this.drawNotices(notices(store));
   }
 
   drawStrip(items) {
