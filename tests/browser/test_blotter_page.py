@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_a_change_is_made_in_the_row_and_tells_how_it_ends(page: Page, market: A
     page.press("Send the change")
     page.says("Done: the broker shows the order on its new terms.")
     page.row("spy").get_by_text("538.50").wait_for()
-    assert [float(order.limit_price) for order in market.ledger.orders.values()].count(538.5) == 1
+    change = market.ledger.requests[-1]
+    assert (change.modification, change.quantity, change.limit_price) == (True, 200, Decimal("538.5"))
 
 
 def test_a_change_that_the_broker_refuses_says_so_in_its_words(page: Page, market: Any) -> None:
@@ -140,12 +142,12 @@ def test_a_change_that_risk_denies_says_why_and_is_listed(page: Page) -> None:
     page.press("Send the change")
     page.says("Refused: quantity 20000 is above max_order_quantity")
     page.tab("Denied").click()
-    page.browser.locator(".tkb-body").get_by_text("MAX_ORDER_QUANTITY").wait_for()
+    page.browser.locator(".tkb-body").get_by_text("MAX_ORDER_QUANTITY", exact=True).wait_for()
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Page, market: Any) -> None:
     page.browser.locator(".tkb-chosen").focus()
-    page.keys("ArrowRight", "ArrowLeft", "Tab", "Tab", "Tab", "Tab")  # filter, cancel all, table
+    page.keys("ArrowRight", "ArrowLeft", "Tab", "Tab", "Tab")  # filter, cancel all, table
     page.keys("ArrowDown", "ArrowDown")
     assert page.row("spy").get_attribute("aria-selected") == "true"
     page.keys("Enter")
@@ -181,8 +183,8 @@ def test_the_drawer_of_a_denied_order_lists_each_check_with_what_it_saw(desk: De
     page.row("too-large").click()
     page.keys("Enter")
     checks = page.browser.get_by_role("region", name="Details of too-large").get_by_role("table").last
-    checks.get_by_text("MAX_ORDER_QUANTITY").wait_for()
-    assert {"5,000 shares", "1,000 shares"} <= set(checks.locator("td").all_inner_texts())
+    checks.get_by_text("MAX_ORDER_QUANTITY", exact=True).wait_for()
+    assert {"5,000 units", "1,000 units"} <= set(checks.locator("td").all_inner_texts())
 
 
 def test_a_refusal_is_read_aloud(desk: Desk, page: Page) -> None:
@@ -238,16 +240,16 @@ def test_thousands_of_rows_are_a_handful_of_elements_and_any_can_be_reached(brow
         assert page.browser.locator(".tkb-body > .tkb-row").count() < 25
 
 
-@pytest.mark.parametrize("theme", ["light", "dark", ""])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_fault_in_the_blotter(
     browser: Any, desk: Desk, axe: Path, theme: str, shots: Path
 ) -> None:
-    with shown(browser, desk, theme=theme, color_scheme=theme or "dark") as (page, _):
+    with shown(browser, desk, theme=theme) as (page, _):
         page.row("spy").get_by_text("Submitted").wait_for()
         page.row("qqq").click()
         page.keys("Enter")
         page.says("Timeline")
         page.press("Kill switch")
         page.keys("Tab")
-        page.shot(shots, f"axe-{theme or 'plain'}")
+        page.shot(shots, f"details-{theme}")
         assert violations(page.browser, axe, ".tkb") == []

@@ -114,7 +114,7 @@ class View {
       let press = this.tabButtons.get(tab);
       if (!press) {
         press = element("button", "tkb-tab", null, { role: "tab", type: "button" });
-        press.append(tab.name, element("span", "tkb-count"));
+        press.append(`${tab.name} `, element("span", "tkb-count"));
         press.addEventListener("click", () => this.choose(tab));
         this.tabs.append(press);
         this.tabButtons.set(tab, press);
