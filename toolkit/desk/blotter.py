@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 SHORTEST_PAUSE: Final = 0.25
 """Seconds from one message to the next, at least."""
 HEARTBEAT: Final = 1.0
-"""Seconds after which a message goes out though nothing changed."""
+"""Seconds after which a message goes out though nothing changed: the sign of life."""
 MOST_WORK: Final = 0.1
 """Share of a core that the thread may take: a message that costs more is followed by a longer pause."""
 LONGEST_PAUSE: Final = 2.0
@@ -87,9 +87,9 @@ class Blotter(anywidget.AnyWidget):
         self._requests = Requests(desk, self._take_answer)
         self._answers: list[Answer] = []
         self._details: list[str] = []
-        self._due: set[str] | None = None
+        self._changed: set[str] | None = None
         """Intents whose rows the feed has not taken yet; None: all of them."""
-        self._strip: dict[str, Any] = {}
+        self._sent_at = 0.0
         self._last_event: datetime | None = None
         self._fault = ""
         self._greeted = False
@@ -139,9 +139,11 @@ class Blotter(anywidget.AnyWidget):
 
     def _run(self) -> None:
         while not self._stopping:
-            changed = self._changes.take(HEARTBEAT)
+            changed = self._changes.take(SHORTEST_PAUSE)
             began, worked = time.monotonic(), time.thread_time()
             self._tell_safely(changed)
+            if not changed and self._sent_at < began:
+                continue  # nothing went out, so nothing has to be spaced
             worked = time.thread_time() - worked
             pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, worked / MOST_WORK))
             time.sleep(max(0.0, pause - (time.monotonic() - began)))
@@ -162,33 +164,37 @@ class Blotter(anywidget.AnyWidget):
     def _tell(self, changed: set[str]) -> None:
         if changed:
             self._last_event = datetime.now(UTC)
-        if self._due is not None:
-            self._due |= changed
-        if not self._greeted:
+        if self._changed is not None:
+            self._changed |= changed
+        answers, self._answers = self._answers, []
+        now = time.monotonic()
+        due = self._stopping or bool(answers) or now - self._sent_at >= HEARTBEAT
+        if due and not self._greeted:
             # Nobody may have listened to what went out before; until somebody says so, tell it all.
             self._feed.forget()
-        message = self._message()
-        answers, self._answers = self._answers, []
-        self.send({**message, "answers": answers, "mark": self._mark})
+        message = self._message(due=due)
+        if message is not None:
+            self._sent_at = now
+            self.send({**message, "answers": answers, "mark": self._mark})
         asked, self._details = self._details, []
         for intent_id in asked:
             self.send(self._detail(intent_id))
         if time.monotonic() - self._recorded[0] > RECORD_EVERY:
             self._record()
 
-    def _message(self) -> dict[str, Any]:
-        """How things stand: one look at the engine, and the orders that changed."""
+    def _message(self, *, due: bool) -> dict[str, Any] | None:
+        """How things stand: one look at the engine and the orders that changed; None: as they were told."""
         glance = look(self.desk, ANSWER_TIMEOUT)
         ledger = self.desk.engine.client.ledger
         market = self.desk.engine.client.market
-        due = self._due
-        orders = list(ledger) if due is None else [order for one in due if (order := ledger.get(one))]
+        changed = self._changed
+        orders = list(ledger) if changed is None else [order for one in changed if (order := ledger.get(one))]
         self._tally.take(orders)
-        if due is None:
+        if changed is None:
             self._last_event = max(filter(None, map(_latest, orders)), default=None)
         tables = rows.tables(orders, ledger.get, self._contract_of)
         tables["positions"] = self._positions(glance)
-        self._strip = strip_of(
+        strip = strip_of(
             glance,
             working=self._tally.working,
             unknown=self._tally.unknown,
@@ -196,8 +202,9 @@ class Blotter(anywidget.AnyWidget):
             last_event=self._last_event,
             fault=self._fault,
         )
-        message = self._feed.message(self._strip, tables, quote_cells(glance.quotes, market.by_number))
-        self._due = set()
+        quotes = quote_cells(glance.quotes, market.by_number)
+        message = self._feed.message(strip, tables, quotes, due=due)
+        self._changed = set()
         return message
 
     def _positions(self, glance: Glance) -> list[rows.Row]:

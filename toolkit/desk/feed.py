@@ -17,6 +17,7 @@ class Feed:
     def __init__(self) -> None:
         self._told: dict[str, dict[str, Row]] = {name: {} for name in COLUMNS}
         self._quotes: dict[int, list[Any]] = {}
+        self._strip: dict[str, Any] = {}
         self._number = 0
         self._complete = False
 
@@ -29,14 +30,17 @@ class Feed:
         strip: Mapping[str, Any],
         tables: Mapping[str, Iterable[Row]],
         quotes: Mapping[int, list[Any]] | None = None,
-    ) -> dict[str, Any]:
+        *,
+        due: bool = True,
+    ) -> dict[str, Any] | None:
         """
-        The next message.
+        The next message; None when nothing is different and none is ``due``.
 
         Args:
             strip: what the status strip shows.
             tables: rows that may have changed, by table.
             quotes: all quotes, as ``quote_cells`` writes them; None: as they were.
+            due: whether a sign of life must go out.
 
         Returns:
             ``kind`` ``full`` or ``delta``, ``number`` (1, 2, ... without holes), ``strip``, ``tables``
@@ -50,6 +54,10 @@ class Feed:
             if new:
                 changed[name] = new
         moved = self._moved(self._quotes if quotes is None else quotes)
+        lasting = {name: value for name, value in strip.items() if name not in _FLEETING}
+        if self._complete and not (due or changed or moved or lasting != self._strip):
+            return None
+        self._strip = lasting
         self._number += 1
         kind = "delta" if self._complete else "full"
         content: dict[str, Any] = {"kind": kind, "number": self._number, "strip": dict(strip)}
@@ -76,6 +84,9 @@ class Feed:
 
 
 _NONE: list[Any] = ["", "", 0, False]
+"""As ``quote_cells`` writes a quote that is gone."""
+_FLEETING = ("now", "lag")
+"""Items of the strip that differ every time."""
 
 
 def quote_cells(
