@@ -19,7 +19,7 @@ from toolkit.desk.account import holdings
 from toolkit.desk.columns import FILLS, ORDERS, REFUSED, Column
 from toolkit.desk.detail import detail
 from toolkit.desk.feed import Feed, quote_cells
-from toolkit.desk.record import static_html
+from toolkit.desk.static_table import static_html
 from toolkit.desk.tally import Tally
 from toolkit.desk.words import clock, price
 from toolkit.orders.contract import Instrument, Quote

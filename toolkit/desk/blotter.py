@@ -26,8 +26,8 @@ from toolkit.desk.changes import Changes
 from toolkit.desk.detail import detail
 from toolkit.desk.feed import Feed, quote_cells
 from toolkit.desk.glance import Glance, look, strip_of
-from toolkit.desk.record import MOST_ROWS, static_html
 from toolkit.desk.requests import Answer, Requests
+from toolkit.desk.static_table import MOST_ROWS, static_html
 from toolkit.desk.tally import Tally
 from toolkit.desk.words import milliseconds
 from toolkit.errors import IntentError
@@ -93,6 +93,8 @@ class Blotter(anywidget.AnyWidget):
         self._last_event: datetime | None = None
         self._fault = ""
         self._greeted = False
+        self._hello = threading.Event()
+        """A front end has come, or missed something, and was not told everything yet."""
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._static: Any = None
@@ -118,6 +120,7 @@ class Blotter(anywidget.AnyWidget):
         self._stopping = True
         if self._thread is None:
             return
+        self._hello.set()
         self._changes.wake()
         self._thread.join()
         self._thread = None
@@ -138,7 +141,9 @@ class Blotter(anywidget.AnyWidget):
         self._changes(event, state, report)
 
     def _run(self) -> None:
+        self._hello.wait(HEARTBEAT)  # nobody can have listened before
         while not self._stopping:
+            self._hello.clear()
             changed = self._changes.take(SHORTEST_PAUSE)
             began, worked = time.monotonic(), time.thread_time()
             self._tell_safely(changed)
@@ -146,7 +151,8 @@ class Blotter(anywidget.AnyWidget):
                 continue  # nothing went out, so nothing has to be spaced
             worked = time.thread_time() - worked
             pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, worked / MOST_WORK))
-            time.sleep(max(0.0, pause - (time.monotonic() - began)))
+            if not self._stopping:
+                self._hello.wait(max(0.0, pause - (time.monotonic() - began)))
         self._tell_safely(self._changes.take(0))
 
     def _tell_safely(self, changed: set[str]) -> None:
@@ -245,6 +251,7 @@ class Blotter(anywidget.AnyWidget):
         if content["kind"] == "hello":
             self._greeted = True
             self._feed.forget()
+            self._hello.set()
             self._changes.wake()
         elif content["kind"] == "detail":
             self._details.append(content["intent_id"])
