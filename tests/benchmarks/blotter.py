@@ -121,6 +121,7 @@ def run(*, quick: bool) -> list[Figure]:
         book.run()
         pid = int(book.says("pid").split()[1])
         filled, seen = 0, {}
+        book.page.wait_for_timeout(3_000)  # what the 5,000 orders left to be done is none of the rounds'
         for _ in range(rounds):
             filled, bare, _ = traffic(gateway, book, pid, filled, seconds)
             start = time.monotonic()

@@ -88,6 +88,20 @@ def test_a_cancel_from_the_row_asks_once(page: Page, market: Any) -> None:
     page.row("spy").get_by_text("Cancel done").wait_for()
 
 
+def test_a_cancel_that_the_broker_refuses_says_so_in_its_words(page: Page, market: Any) -> None:
+    market.faults.add("error", message="cancelOrder", code=161, text="The order is stuck.", before=True)
+    market.faults.add("drop", message="cancelOrder")
+    page.press("Cancel spy")
+    page.press("Yes, cancel spy")
+    page.says("The broker refused to cancel spy: The order is stuck.")
+    page.row("spy").get_by_text("Refused · retry").click()
+    page.press("Yes, cancel spy")
+    page.until(lambda: market.ledger.cancels)
+    page.row("spy").wait_for(state="detached")
+    page.press("Understood")
+    page.browser.locator(".tkb-notices").get_by_text("The broker refused").wait_for(state="detached")
+
+
 def test_cancel_all_asks_twice_and_says_how_many(page: Page, market: Any) -> None:
     page.press("Cancel all 2…")
     page.says("asks the broker to cancel 2 working orders")
@@ -246,6 +260,8 @@ def test_axe_finds_no_serious_fault_in_the_blotter(
 ) -> None:
     with shown(browser, desk, theme=theme) as (page, _):
         page.row("spy").get_by_text("Submitted").wait_for()
+        desk.halt("a drill")
+        page.says("No order goes out: Trading is HALTED")
         page.row("qqq").click()
         page.keys("Enter")
         page.says("Timeline")

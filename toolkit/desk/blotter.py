@@ -161,18 +161,21 @@ class Blotter(anywidget.AnyWidget):
             self._tell(changed)
             self._fault = ""
         except Exception as error:
-            log.exception("The blotter could not be brought up to date.")
-            self._fault = f"The blotter could not be brought up to date: {error}"
+            fault = f"The blotter could not be brought up to date: {error}"
+            if fault != self._fault:
+                log.exception("The blotter could not be brought up to date.")
+            self._fault = fault
             self._feed.forget()
             self._tally.forget_positions()
             self.send({"kind": "fault", "text": self._fault})
 
     def _tell(self, changed: set[str]) -> None:
+        answers, self._answers = self._answers, []
+        changed |= self._changes.take(0)  # an answer never goes out before the facts that it is about
         if changed:
             self._last_event = datetime.now(UTC)
         if self._changed is not None:
             self._changed |= changed
-        answers, self._answers = self._answers, []
         now = time.monotonic()
         due = self._stopping or bool(answers) or now - self._sent_at >= HEARTBEAT
         if due and not self._greeted:

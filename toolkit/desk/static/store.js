@@ -68,6 +68,7 @@ class Store {
     for (const [con, quote] of Object.entries(message.quotes)) this.quotes.set(con, quote);
     const changed = this.take(message.tables, message.kind === "delta");
     for (const answer of message.answers) this.answer(answer);
+    this.judgeCancels();
     for (const view of this.views) view.update(changed);
   }
 
@@ -99,6 +100,16 @@ class Store {
     if (what === "kill") this.killedAt = 0;
     const named = { cancel: `The cancel of ${id}`, change: `The change of ${id}`, kill: "The kill switch" }[what];
     this.refusal = `${named} was refused: ${reason}`;
+  }
+
+  /** A cancel that was asked for and is no longer pending, while its order works, was refused by the broker. */
+  judgeCancels() {
+    for (const [key, asked] of this.asked) {
+      const row = key.startsWith("cancel ") && asked.told === "asked" && this.row("orders", key.slice(7));
+      if (!row || !row.working || !row.cancellable) continue;
+      Object.assign(asked, { told: "refused", reason: row.note });
+      this.refusal = `The broker refused to cancel ${row.id}: ${row.note}`;
+    }
   }
 
   get closed() {

@@ -201,7 +201,7 @@ class Table {
     if (store.waiting("cancel", row.id) && row.working) return "waiting";
     if (row.working && !row.cancellable) return "waiting";
     if (row.change === "pending" || (store.waiting("change", row.id) && row.working)) return "changing";
-    if (row.working && (cancel?.told === "refused" || (cancel?.told === "asked" && row.note))) return "refused";
+    if (row.working && cancel?.told === "refused") return "refused";
     if (cancel?.told === "asked" && row.tone === "off") return "done";
     return row.cancellable ? "offer" : "none";
   }
