@@ -118,8 +118,11 @@ def test_the_table_moves_while_a_cell_keeps_the_kernel_busy(
 
 
 def static_tables(path: Path) -> str:
-    """The HTML that a saved notebook shows where nothing runs."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    """The HTML that a saved notebook shows where nothing runs; none while it is being written."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except json.JSONDecodeError:
+        return ""
     outputs = [output for cell in cells for output in cell["outputs"]]
     return "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
 

@@ -41,7 +41,7 @@ ORDERS: Final = (
     Column("Bid / ask", "quote", 108, 2),
     Column("Avg price", "number", 68, 3),
     Column("Slip bps", "number", 58, 3),
-    Column("Status", "status", 112),
+    Column("Status", "status", 118),
     Column("Age", "age", 50, 2),
     _STRATEGY,
     _INTENT,
