@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,7 @@ def page(browser: Any, desk: Desk) -> Iterator[Page]:
 def test_a_row_says_what_a_trader_looks_for(page: Page, shots: Path) -> None:
     told = page.row("qqq").inner_text().split("\n")
     assert {"QQQ", "SELL", "30", "LIMIT", "600.00", "GTC", "460.00 / 460.02", "● Submitted"} <= set(told)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d E[SD]T", told[0])  # the exchange's time
     strip = page.browser.locator(".tkb-strip").inner_text()
     for text in ("PAPER", "● gateway up · ● broker up · ● data up", "● open", "ACTIVE", "ago", "ms"):
         assert text in strip
