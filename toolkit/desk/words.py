@@ -32,7 +32,7 @@ def number(value: Decimal | None) -> str:
     return "" if value is None else f"{value.normalize():,f}"
 
 
-def price(value: Decimal | None, instrument: Instrument | None, *, finer: int = 0) -> str:
+def price(value: Decimal | None, instrument: Instrument | None = None, *, finer: int = 0) -> str:
     """
     With the decimals of the contract's increment; more only when the price has them.
 
