@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import gateway, plane, reports, reports_frame, risk, risk_frame, session_report
+from tests.benchmarks import (
+    blotter,
+    gateway,
+    plane,
+    reports,
+    reports_frame,
+    risk,
+    risk_frame,
+    session_report,
+)
 from tests.benchmarks.measure import report
 
 
@@ -12,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, under a minute")
     quick = parser.parse_args().quick
-    parts = (plane, gateway, risk, risk_frame, reports_frame, reports, session_report)
+    parts = (plane, gateway, risk, risk_frame, reports_frame, reports, session_report, blotter)
     report([figure for part in parts for figure in part.run(quick=quick)])
 
 

@@ -12,11 +12,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.accessibility import axe  # noqa: F401 - a fixture
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,6 +63,20 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of what the tests saw are, for a person to look at."""
+    return tmp_path_factory.getbasetemp() / "screenshots"
+
+
+@pytest.fixture
+def market(paper_gateway: Any) -> Any:
+    """A gateway with quotes that stand still."""
+    paper_gateway.market.set_quote("SPY", 540.00, 540.01, 500, 500)
+    paper_gateway.market.set_quote("QQQ", 460.00, 460.02, 500, 500)
+    return paper_gateway
+
+
 @pytest.fixture
 def lab(tmp_path: Path, home: Path, browser: Any, paper_gateway: Any) -> Iterator[tuple[str, Path]]:
     """
@@ -70,9 +86,22 @@ def lab(tmp_path: Path, home: Path, browser: Any, paper_gateway: Any) -> Iterato
         The address of its notebooks up to the file name, with ``?token=...`` to be appended by the
         test's page, and the folder they are in.
     """
-    folder = tmp_path / "notebooks"
+    with running_lab(tmp_path, {"IBKR_PORT": str(paper_gateway.port)}) as started:
+        yield started
+
+
+@contextmanager
+def running_lab(scratch: Path, variables: dict[str, str]) -> Iterator[tuple[str, Path]]:
+    """
+    As ``lab``, in an empty folder.
+
+    Args:
+        scratch: for its notebooks, settings and log.
+        variables: more of its kernels' environment.
+    """
+    folder = scratch / "notebooks"
     folder.mkdir()
-    config = tmp_path / "config"
+    config = scratch / "config"
     (config / "labconfig").mkdir(parents=True)
     (config / "labconfig" / "page_config.json").write_text(json.dumps(NO_NEWS))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -88,9 +117,9 @@ def lab(tmp_path: Path, home: Path, browser: Any, paper_gateway: Any) -> Iterato
         "HOME": str(SCRATCH),
         "JUPYTER_CONFIG_DIR": str(config),
         "PYTHONPATH": str(ROOT),
-        "IBKR_PORT": str(paper_gateway.port),
+        **variables,
     }
-    with (tmp_path / "lab.log").open("wb") as log:
+    with (scratch / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:

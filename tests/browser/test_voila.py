@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.browser import axe
+from tests.browser.accessibility import violations
 from tests.browser.servers import blotter_page
 from tests.browser.test_jupyterlab import fill_in, shot
 from tests.waiting import wait_until
@@ -77,11 +77,10 @@ def test_an_order_goes_from_the_page_to_the_gateway_and_nothing_leaves_this_mach
     assert visit.complaints == []
 
 
-def test_the_page_has_no_serious_accessibility_fault(visit: Visit) -> None:
-    source = axe.script()
+def test_the_page_has_no_serious_accessibility_fault(visit: Visit, axe: Path) -> None:
     visit.page.get_by_role("button", name="Preview").click()
     visit.page.locator(".tkt").get_by_text("checks passed").wait_for()
-    assert axe.serious_violations(visit.page, source) == []
+    assert violations(visit.page, axe, "body") == []
 
 
 @pytest.mark.parametrize("token", ["", "?token=wrong"])
@@ -125,14 +124,16 @@ def test_h53_the_kill_reaches_the_engine_past_a_kernel_that_hears_nothing(
 
 
 @pytest.mark.faults_all
-def test_a_second_visit_watches_what_the_first_one_does(browser: Any, visit: Visit, tmp_path: Path) -> None:
+def test_a_second_visit_watches_what_the_first_one_does(
+    browser: Any, visit: Visit, tmp_path: Path, axe: Path
+) -> None:
     context = browser.new_context(viewport={"width": 1200, "height": 800})
     page = context.new_page()
     page.goto(visit.address)
     page.locator(".tkt").get_by_text("Read-only: The journal").wait_for(timeout=90_000)
     page.locator(".tkt td", has_text="Filled").first.wait_for()
     assert page.get_by_role("button").count() == 0
-    assert axe.serious_violations(page, axe.script()) == []
+    assert violations(page, axe, "body") == []
     shot(page, tmp_path, "page-watching")
     context.close()
 

@@ -55,6 +55,15 @@ def test_what_is_read_back_adds_up_to_what_was_appended(tmp_path_factory, histor
         assert reader.states() == fold_all(history)
 
 
+def test_the_history_of_one_intent_is_its_own_facts_in_order(path):
+    mine, other = order_history("a-1"), order_history("a-2", order_id=2)
+    with SqliteJournal(path) as journal:
+        append_all(journal, [fact for pair in zip(mine, other, strict=True) for fact in pair])
+    with JournalReader(path) as reader:
+        assert list(reader.history("a-1")) == mine
+        assert list(reader.history("nobody")) == []
+
+
 def test_a_ledger_on_a_reopened_journal_stands_where_it_stood(path):
     history = order_history("a-1") + order_history("a-2", order_id=2)[:-2]
     with SqliteJournal(path) as journal:

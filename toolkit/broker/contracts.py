@@ -109,6 +109,7 @@ def instrument(found: Contract | None, details: ContractDetails | None = None) -
         multiplier=Decimal(found.multiplier or "1"),
         min_tick=Decimal("0.01") if details is None else Decimal(repr(float(details.minTick))),
         expiry=_expiry(found.lastTradeDateOrContractMonth),
+        time_zone="" if details is None else details.timeZoneId,
         regular_hours=None if details is None else sessions(details.liquidHours, details.timeZoneId),
         all_hours=None if details is None else sessions(details.tradingHours, details.timeZoneId),
     )

@@ -192,13 +192,20 @@ class IBKRExecClient(BrokerConnection):
 
     def health(self) -> dict[str, Any]:
         """How the client is, as plain values."""
-        ledger, session, inbox = self._ledger, self._session, self._inbox
+        ledger = self._ledger
         return {
-            "connected": self.connected,
-            "ready": self.ready,
             "orders_tracked": 0 if ledger is None else len(ledger),
             "orders_working": 0 if ledger is None else len(ledger.working()),
             "orders_unknown": 0 if ledger is None else len(ledger.unknown()),
+            **self.condition(),
+        }
+
+    def condition(self) -> dict[str, Any]:
+        """As ``health``, without counting orders: it costs the same however many there are."""
+        session, inbox = self._session, self._inbox
+        return {
+            "connected": self.connected,
+            "ready": self.ready,
             "next_order_id": 0 if self._placement is None else self._placement.next_order_id,
             "account": self._account,
             "paper": self.paper,

@@ -178,6 +178,10 @@ class MarketBook:
         """The latest quote; its sides are None while there is none, or none that can be trusted."""
         return NO_QUOTE if self.quotes_broken else self._quotes.get(con_id, NO_QUOTE)
 
+    def quotes(self) -> dict[int, Quote]:
+        """Contract number -> its latest quote, of those that can be trusted."""
+        return {} if self.quotes_broken else dict(self._quotes)
+
     def mark(self, con_id: int) -> Decimal | None:
         """Mid of the quote, else the broker's own mark of a position; price units."""
         mid = self.quote(con_id).mid

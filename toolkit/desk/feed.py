@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from toolkit.desk import rows
+from toolkit.desk.columns import COLUMNS
 from toolkit.desk.rows import Row
-
-STATIC_ROWS: Final = 100
-"""Newest orders that the static table shows."""
+from toolkit.desk.words import milliseconds, price
+from toolkit.orders.contract import Instrument, Quote
 
 
 class Feed:
     """What a front end has been told, row by row."""
 
     def __init__(self) -> None:
-        self._told: dict[str, dict[str, Row]] = {name: {} for name in rows.COLUMNS}
+        self._told: dict[str, dict[str, Row]] = {name: {} for name in COLUMNS}
+        self._quotes: dict[int, list[Any]] = {}
+        self._strip: dict[str, Any] = {}
         self._number = 0
         self._complete = False
 
@@ -26,22 +25,26 @@ class Feed:
         """Tell everything again: a front end has just come, or missed something."""
         self._complete = False
 
-    @property
-    def complete(self) -> bool:
-        """Whether a message with everything went out since ``forget``."""
-        return self._complete
-
-    def message(self, strip: Mapping[str, Any], tables: Mapping[str, Iterable[Row]]) -> dict[str, Any]:
+    def message(
+        self,
+        strip: Mapping[str, Any],
+        tables: Mapping[str, Iterable[Row]],
+        quotes: Mapping[int, list[Any]] | None = None,
+        *,
+        due: bool = True,
+    ) -> dict[str, Any] | None:
         """
-        The next message.
+        The next message; None when nothing is different and none is ``due``.
 
         Args:
             strip: what the status strip shows.
             tables: rows that may have changed, by table.
+            quotes: all quotes, as ``quote_cells`` writes them; None: as they were.
+            due: whether a sign of life must go out.
 
         Returns:
-            ``kind`` ``full`` or ``delta``, ``number`` (1, 2, ... without holes), ``strip``, and
-            ``tables``: in a delta those rows that differ from what was told last.
+            ``kind`` ``full`` or ``delta``, ``number`` (1, 2, ... without holes), ``strip``, ``tables``
+            and ``quotes``: in a delta those that differ from what was told last.
         """
         changed: dict[str, list[Row]] = {}
         for name, candidates in tables.items():
@@ -50,80 +53,52 @@ class Feed:
             told.update((row["id"], row) for row in new)
             if new:
                 changed[name] = new
+        moved = self._moved(self._quotes if quotes is None else quotes)
+        lasting = {name: value for name, value in strip.items() if name not in _FLEETING}
+        if self._complete and not (due or changed or moved or lasting != self._strip):
+            return None
+        self._strip = lasting
         self._number += 1
         kind = "delta" if self._complete else "full"
         content: dict[str, Any] = {"kind": kind, "number": self._number, "strip": dict(strip)}
         if self._complete:
-            return {**content, "tables": changed}
+            return {**content, "tables": changed, "quotes": moved}
         self._complete = True
         return {
             **content,
-            "columns": {name: [column._asdict() for column in some] for name, some in rows.COLUMNS.items()},
+            "columns": {name: [column._asdict() for column in some] for name, some in COLUMNS.items()},
             "tables": {name: list(told.values()) for name, told in self._told.items()},
+            "quotes": {str(con_id): cells for con_id, cells in self._quotes.items()},
         }
 
+    def rows(self, table: str) -> list[Row]:
+        """Every row of a table as it was told last, in the order in which they came."""
+        return list(self._told[table].values())
 
-def strip_of(
-    health: Mapping[str, Any], *, now: datetime, last_event: datetime | None, fault: str = ""
-) -> dict[str, Any]:
-    """
-    What the status strip shows.
+    def _moved(self, quotes: Mapping[int, list[Any]]) -> dict[str, list[Any]]:
+        """Quotes that differ from what was told; those that nobody keeps fresh any more are empty."""
+        now = {**dict.fromkeys(self._quotes, _NONE), **quotes}
+        moved = {con_id: cells for con_id, cells in now.items() if self._quotes.get(con_id, _NONE) != cells}
+        self._quotes.update(moved)
+        return {str(con_id): cells for con_id, cells in moved.items()}
 
-    Args:
-        health: as ``desk.health`` gives it.
-        now: UTC.
-        last_event: when an order last changed, UTC; None: not since the blotter was made.
-        fault: what went wrong in the blotter itself.
-    """
-    link = "connected" if health["ready"] else "NOT CONNECTED"
+
+_NONE: list[Any] = ["", "", 0, False]
+"""As ``quote_cells`` writes a quote that is gone."""
+_FLEETING = ("now", "lag")
+"""Items of the strip that differ every time."""
+
+
+def quote_cells(
+    quotes: Mapping[int, Quote], by_number: Callable[[int], Instrument | None]
+) -> dict[int, list[Any]]:
+    """Contract number -> bid, ask, when (ms since 1970), and whether it comes late on purpose."""
     return {
-        "account": health["account"],
-        "mode": "PAPER" if health["paper"] else "LIVE",
-        "link": link if health["running"] else "closed",
-        "gateway": health["gateway"],
-        "read_only": health["read_only"],
-        "control": "" if health["control"].startswith("ACTIVE") else health["control"],
-        "working": health["orders_working"],
-        "unknown": health["orders_unknown"],
-        "error": fault or health["error"],
-        "now": int(now.timestamp() * 1000),
-        "last_event": None if last_event is None else int(last_event.timestamp() * 1000),
+        con_id: [
+            price(quote.bid, by_number(con_id)),
+            price(quote.ask, by_number(con_id)),
+            milliseconds(quote.at),
+            quote.delayed,
+        ]
+        for con_id, quote in quotes.items()
     }
-
-
-def static_html(strip: Mapping[str, Any], orders: Iterable[Row]) -> str:
-    """The blotter as it stands, for a place without a live front end: plain HTML, newest order first."""
-    newest = sorted(orders, key=lambda row: row["at"])[::-1]  # of one moment, the last one first
-    shown = [place for place, column in enumerate(rows.ORDERS) if column.kind not in ("age", "id", "action")]
-    titles = [*(rows.ORDERS[place].title for place in shown), "Note", "Intent"]
-    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
-    body = "".join(f"<tr>{_cells(row, shown)}</tr>" for row in newest[:STATIC_ROWS])
-    more = len(newest) - STATIC_ROWS
-    moment = datetime.fromtimestamp(strip["now"] / 1000, UTC)
-    words = [
-        f"<b>{html.escape(strip['account'])} {strip['mode']}</b>",
-        f"{html.escape(strip['link'])} ({html.escape(strip['gateway'])})",
-        *([f"<b>{html.escape(strip['control'])}</b>"] if strip["control"] else []),
-        f"{strip['working']} working",
-        *([f"<b>{strip['unknown']} UNKNOWN</b>"] if strip["unknown"] else []),
-        *([html.escape(strip["error"])] if strip["error"] else []),
-        f"as of {moment:%Y-%m-%d %H:%M:%S} UTC",
-    ]
-    table = (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if newest
-        else "<p>No orders.</p>"
-    )
-    return f"<p>{' · '.join(words)}</p>{table}" + (f"<p>and {more} older orders</p>" if more > 0 else "")
-
-
-def _cells(row: Row, shown: Iterable[int]) -> str:
-    cells = []
-    for place in shown:
-        text = html.escape(row["cells"][place])
-        kind = rows.ORDERS[place].kind
-        align = "right" if kind in ("number", "fill") else "left"
-        icon = f"{row['icon']}&nbsp;" if kind == "status" else ""
-        cells.append(f'<td style="text-align:{align};white-space:nowrap">{icon}{text}</td>')
-    words = (row["note"], row["id"])
-    return "".join(cells) + "".join(f'<td style="text-align:left">{html.escape(text)}</td>' for text in words)

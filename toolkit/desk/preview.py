@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from toolkit.desk.rows import STATUS, number, price
+from toolkit.desk.rows import STATUS
+from toolkit.desk.words import number, price
 from toolkit.errors import IntentError
 from toolkit.orders.contract import Instrument, Quote
 from toolkit.orders.events import Decision

@@ -59,6 +59,17 @@ class JournalReader:
                 )
             yield encoding.decode(body.encode(), seq)
 
+    def history(self, intent_id: str) -> Iterator[AnyEvent]:
+        """
+        The facts about one intent, oldest first.
+
+        Raises:
+            JournalError: a row cannot be read; names it.
+        """
+        query = "select seq, body from events where intent_id = ? order by seq"
+        for seq, body in self._rows(query, intent_id):
+            yield encoding.decode(body.encode(), seq)
+
     def states(self) -> dict[str, OrderState]:
         """Every order that the facts add up to, by intent id."""
         return fold_all(self.events())

@@ -34,6 +34,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         min_tick: smallest price step anywhere, in price units; market rules may ask for coarser ones.
         multiplier: currency units per price unit and contract, 1 for stocks.
         expiry: last trading day; None for what has none, or when the broker did not say.
+        time_zone: name of the exchange's time zone (``US/Eastern``); ``""`` when the broker did not say.
         regular_hours, all_hours: sessions of the coming days, the second with those outside regular
             hours; None when the broker did not say.
     """
@@ -49,6 +50,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     multiplier: Decimal = Decimal(1)
     min_tick: Decimal = Decimal("0.01")
     expiry: date | None = None
+    time_zone: str = ""
     regular_hours: tuple[Session, ...] | None = None
     all_hours: tuple[Session, ...] | None = None
 

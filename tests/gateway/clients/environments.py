@@ -48,7 +48,7 @@ class Client:
         ``TOOLKIT_REQUIRE`` lists ``clients``.
         """
         try:
-            home = self._installed()
+            home = self.installed()
         except RuntimeError as error:
             if "clients" in os.environ.get("TOOLKIT_REQUIRE", "").split(","):
                 pytest.fail(str(error))
@@ -58,7 +58,8 @@ class Client:
             return ["node", *script], {**os.environ, "CLIENT_HOME": str(home)}
         return [sys.executable, "-B", *script], {**os.environ, "PYTHONPATH": str(home)}
 
-    def _installed(self) -> Path:
+    def installed(self) -> Path:
+        """The folder that it is in, filled when it is not there yet; RuntimeError when it cannot be."""
         if not self.package:
             return ROOT
         given = os.environ.get("TOOLKIT_TEST_CACHE")
