@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from toolkit.app.order_orchestrator import OrderOrchestrator as OrderOrchestrator
     from toolkit.broker.execution_wrapper import IBKRExecutionWrapper as IBKRExecutionWrapper
     from toolkit.broker.ibkr_exec_client import IBKRExecClient as IBKRExecClient
+    from toolkit.desk.connecting import connect as connect
     from toolkit.desk.desk import Desk as Desk
-    from toolkit.desk.desk import connect as connect
     from toolkit.gateway import PaperGateway as PaperGateway
     from toolkit.orders.state import OrderState as OrderState
     from toolkit.orders.state import OrderStatus as OrderStatus
@@ -36,7 +36,7 @@ _HOMES = {
     "OrderStatus": "toolkit.orders.state",
     "PaperGateway": "toolkit.gateway",
     "SimpleRiskChecker": "toolkit.risk.checker",
-    "connect": "toolkit.desk.desk",
+    "connect": "toolkit.desk.connecting",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604

@@ -314,7 +314,7 @@ class TestConnecting:
 
     def test_importing_the_desk_loads_neither_widgets_nor_the_gateway_nor_patches_asyncio(self) -> None:
         program = (
-            "import sys, toolkit.desk.desk; "
+            "import sys, toolkit.desk.connecting; "
             "heavy = ('anywidget', 'ipywidgets', 'toolkit.gateway.'); "
             "print([name for name in sys.modules if name.startswith(heavy)], "
             "hasattr(__import__('asyncio'), '_nest_patched'))"
