@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "limits_file": {"errors"},
     "settings": {"errors", "limits_file"},
     "orders": {"errors"},
+    "intents": {"errors", "orders"},
     "risk": {"errors", "orders"},
     "journal": {"errors", "orders"},
     "broker": BASE | {"orders", "risk", "journal"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "reports": BASE | {"orders"},
     "app": BASE | {"orders", "risk", "journal", "broker", "bus"},
     "gateway": {"errors"},
-    "desk": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
+    "desk": BASE | {"intents", "orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
     "runbooks": BASE | {"orders", "journal", "reports", "gateway"},
 }
 """Folder or file -> the parts of this package that it may import; what is not listed may import all."""

@@ -26,6 +26,7 @@ from toolkit.desk.operator import Operator
 from toolkit.desk.submission import Submission
 from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.errors import IntentError, NotConnectedError
+from toolkit.intents.ids import batch_id, fresh_id
 from toolkit.orders.intent import parse, readable_id
 from toolkit.reports.frames import orders_frame
 
@@ -155,7 +156,7 @@ class Desk(Operator):
         now = datetime.now(UTC)
 
         def identify(label: Hashable) -> str:
-            return _new_id(now) if batch is None else intents.batch_id(batch, label)
+            return _new_id(now) if batch is None else batch_id(batch, label)
 
         rows = intents.rows_of(frame, identify, now=now, account=self._account)
         rows = [intents.compare(row, row.intent and self._known(row.intent.intent_id)) for row in rows]
@@ -295,4 +296,4 @@ def _shut_down(engine: Engine, gateway: PaperGateway | None) -> None:
 
 
 def _new_id(now: datetime) -> str:
-    return intents.fresh_id(now, secrets.token_hex(4))
+    return fresh_id(now, secrets.token_hex(4))

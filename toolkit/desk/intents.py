@@ -8,8 +8,6 @@ here it is only found out what a row says, which of them are wrong, and what eac
 from __future__ import annotations
 
 import difflib
-import hashlib
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -124,19 +122,6 @@ def contract(given: Mapping[str, Any]) -> Mapping[str, Any]:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise ConfigError(f"{name!r} is unknown; {hint}")
     return given
-
-
-def fresh_id(now: datetime, token: str) -> str:
-    """An id that was never used: the time (UTC) for the reader, the random ``token`` for the truth."""
-    return f"{now:%Y%m%d-%H%M%S}-{token}"
-
-
-def batch_id(batch: str, label: Hashable) -> str:
-    """The id of one row of a batch: the same for the same name and row label, whenever it is asked."""
-    row = "/".join(map(str, label)) if isinstance(label, tuple) else str(label)
-    digest = hashlib.sha256(f"{batch}\n{row}".encode()).hexdigest()[:8]
-    words = [_slug(batch)[:20], _slug(row)[:10], digest]
-    return "-".join(word for word in words if word)
 
 
 def rows_of(
@@ -286,7 +271,3 @@ def _plain(name: str, value: Any) -> Any:
     if name in WHOLE and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
