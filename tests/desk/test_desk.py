@@ -17,6 +17,7 @@ import pytest
 
 import toolkit
 from tests.waiting import wait_until
+from toolkit import intents
 from toolkit.desk.desk import Desk
 from toolkit.errors import ConfigError, IntentError, NotConnectedError
 from toolkit.gateway import PaperGateway
@@ -244,6 +245,13 @@ class TestReading:
         desk.sell("SPY", 40, limit=600)
         wait_until(lambda: not desk.positions.empty)
         assert desk.positions.loc["SPY", ["working_buys", "working_sells"]].to_list() == [0.0, 40.0]
+
+    def test_an_open_order_counts_where_nothing_was_ever_held(self, desk: Desk) -> None:
+        resting = desk.buy("SPY", 10, limit=500)
+        wait_until(lambda: desk.order(resting).status is OrderStatus.SUBMITTED)
+        figures = ["position", "working_buys", "working_sells", "currency"]
+        assert desk.positions.loc["SPY", figures].to_list() == [0.0, 10.0, 0.0, "USD"]
+        assert intents.from_targets({"SPY": 10}, desk.positions).empty
 
     def test_the_desk_says_who_and_where_it_is(self, desk: Desk, market: PaperGateway) -> None:
         told = f"DU123456 PAPER, connected to 127.0.0.1:{market.port}, 0 orders, 0 working"
