@@ -11,8 +11,9 @@ import asyncio
 import secrets
 import warnings
 import weakref
-from collections.abc import Hashable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -23,19 +24,22 @@ from toolkit.app.engine import Engine
 from toolkit.desk import intents
 from toolkit.desk.changes import Changes, wait_until_final
 from toolkit.desk.operator import Operator
+from toolkit.desk.sending import Sending
+from toolkit.desk.shape import MOST_ROWS
+from toolkit.desk.stopping import stopped
 from toolkit.desk.submission import Submission
+from toolkit.desk.timetable import Standing, Timetable
 from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.intents.ids import batch_id, fresh_id
+from toolkit.orders.controls import ControlState
 from toolkit.orders.intent import parse, readable_id
+from toolkit.orders.state import OrderState
 from toolkit.reports.frames import orders_frame
 
 if TYPE_CHECKING:
     from toolkit.desk.blotter import Blotter
     from toolkit.gateway import PaperGateway
-
-ORDER_TIME: Final = 0.1
-"""Seconds more that the engine has to answer for every order of a frame; the broker takes 50 a second."""
 
 OPEN: Final[weakref.WeakValueDictionary[Path, Desk]] = weakref.WeakValueDictionary()
 """folder of the journal -> the desk of this process that owns it"""
@@ -53,6 +57,10 @@ class Desk(Operator):
         super().__init__(engine)
         self.gateway = gateway
         self._blotters: list[Blotter] = []
+        controls = engine.client.controls
+        # Of the engine alone: a desk that nobody holds any more must not be held by what it waits for.
+        self._process = partial(_process, engine)
+        self._timetable = Timetable(self._process, lambda: controls.standing.state is ControlState.KILLED)
         self._close = weakref.finalize(self, _shut_down, engine, gateway)
         OPEN[engine.settings.toolkit_home.resolve()] = self
 
@@ -137,17 +145,29 @@ class Desk(Operator):
             **contract,
         )
 
-    def submit(self, frame: pd.DataFrame, batch: str | None = None, *, partial: bool = False) -> Submission:
+    def submit(
+        self,
+        frame: pd.DataFrame,
+        batch: str | None = None,
+        *,
+        partial: bool = False,
+        max_rows: int = MOST_ROWS,
+    ) -> Submission:
         """
         Place one order per row.
 
+        The stop button begins no further order; it shows which are live, and these stay tracked.
+
         Args:
             frame: columns ``symbol``, ``direction``, ``quantity``, ``order_type``, and any other field of an
-                intent; what is NaN is left out, and unknown columns travel along into the reports.
+                intent; what is NaN is left out, and unknown columns travel along into the reports. Rows
+                with a time in ``send_at`` wait for it as long as this desk is open, and expire
+                INTENT_TTL_S after it unless ``valid_until`` says otherwise; see ``scheduled``.
             batch: a name for these orders. Each row's id then follows from the name and the row's
                 label, so that running the cell again sends nothing twice and returns the first
                 run's orders. Without it every call makes new orders.
             partial: send the rows that are all right, and let the others be denied.
+            max_rows: refuse a frame of more, which is rarely meant.
 
         Raises:
             IntentError: without ``partial``, some row is wrong: names each, and nothing was sent.
@@ -158,25 +178,39 @@ class Desk(Operator):
         def identify(label: Hashable) -> str:
             return _new_id(now) if batch is None else batch_id(batch, label)
 
-        rows = intents.rows_of(frame, identify, now=now, account=self._account)
+        rows = intents.rows_of(frame, identify, now=now, account=self._account, max_rows=max_rows)
         rows = [intents.compare(row, row.intent and self._known(row.intent.intent_id)) for row in rows]
         refused = {row.label: row.problem for row in rows if row.problem and row.intent is not None}
         # What has no usable id cannot be denied under it either.
         intents.refuse_all([row for row in rows if not readable_id(row.raw)] if partial else rows)
-        self._call(self._process([row.raw for row in rows]), ANSWER_TIMEOUT + ORDER_TIME * len(rows))
-        return Submission(self, {row.label: row.raw["intent_id"] for row in rows}, refused)
+        ttl = timedelta(seconds=self.engine.settings.intent_ttl_s)
+        late = [self._waits(row, now) for row in rows]
+        self._send([row.raw for row, waits in zip(rows, late, strict=True) if not waits])
+        later = [intents.waiting(row, ttl) for row, waits in zip(rows, late, strict=True) if waits]
+        if later:
+            self.ask(lambda: self._timetable.add(later))
+        return Submission(self, rows, refused)
+
+    @property
+    def scheduled(self) -> pd.DataFrame:
+        """What waits for its time, the next one first; ``desk.cancel`` withdraws one."""
+        return self.ask(self._timetable.frame).iloc[: None if self.engine.running else 0]
 
     def cancel(self, intent_id: str) -> bool:
         """
         Ask the broker to cancel an order; what comes of it is in ``orders``.
 
+        One that waits for its time is withdrawn instead.
+
         Returns:
-            Whether it was asked: False when the order was finished already.
+            Whether it was asked or withdrawn: False when the order was finished already.
 
         Raises:
             IntentError: no order is known under this id.
             NotConnectedError: the gateway is away.
         """
+        if self.ask(lambda: self._timetable.withdraw(intent_id, "cancelled before its time")):
+            return True
         if self.order(intent_id).final:
             return False
         client = self.engine.client
@@ -211,7 +245,7 @@ class Desk(Operator):
             timeout: seconds.
 
         Returns:
-            Those orders, as in ``orders``.
+            Those orders, as in ``orders``; without those that were withdrawn before they were sent.
 
         Raises:
             TimeoutError: some are still open; names them.
@@ -227,10 +261,12 @@ class Desk(Operator):
         changes, listeners = Changes(), self.engine.client.ledger.listeners
         self.ask(lambda: listeners.append(changes))
         try:
-            wait_until_final(ids, self.order, changes, lambda: self.engine.running, timeout)
+            wait_until_final(ids, self.standing, changes, lambda: self.engine.running, timeout)
+        except KeyboardInterrupt:
+            raise stopped(self._orders(ids)) from None
         finally:
             self.ask(lambda: listeners.remove(changes))
-        return orders_frame(self.order(intent_id) for intent_id in ids)
+        return orders_frame(self._orders(ids))
 
     async def wait_async(
         self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0
@@ -272,21 +308,41 @@ class Desk(Operator):
         other = intents.conflict(intent, self._known(intent_id))
         if other is not None:
             raise IntentError(f"Nothing was sent: {other[1]}", field=other[0], code="DUPLICATE_INTENT")
-        self._call(self._process([raw]))
+        self._send([raw])
         denied = self.order(intent_id).denied
         if denied is not None:
             warnings.warn(f"{direction} {quantity} {symbol} was denied: {denied.reason}", stacklevel=3)
         return intent_id
 
-    async def _process(self, raws: list[dict[str, Any]]) -> None:
-        """Process intents side by side, so that one that waits for its quote does not hold up the others."""
-        orchestrator = self.engine.orchestrator
-        outcomes = await asyncio.gather(
-            *(orchestrator.process_order_intent(raw, source="desk") for raw in raws), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+    def _send(self, raws: list[dict[str, Any]]) -> None:
+        sending = Sending(self._process, raws)
+        try:
+            sending.run(self.engine, ANSWER_TIMEOUT)
+        except KeyboardInterrupt:
+            raise stopped(self._orders(sending.begun), len(raws) - len(sending.begun)) from None
+
+    def _waits(self, row: intents.Row, now: datetime) -> bool:
+        """Whether a row goes later; what is known went already, and is only asked after."""
+        return row.send_at is not None and row.send_at > now and not self._known(row.raw["intent_id"])
+
+    def standing(self, intent_id: str) -> Standing:
+        """
+        How an intent stands, also while it waits for its time.
+
+        Raises:
+            IntentError: it is not known.
+        """
+        state = self.engine.client.get_order_state(intent_id)
+        waits = None if state is not None else self._timetable.standing(intent_id, self.engine.running)
+        return waits or state or self.order(intent_id)
+
+    def _orders(self, intent_ids: Iterable[str]) -> list[OrderState]:
+        standings = map(self.standing, intent_ids)
+        return [standing for standing in standings if isinstance(standing, OrderState)]
+
+
+async def _process(engine: Engine, raw: Mapping[str, Any]) -> bool:
+    return await engine.orchestrator.process_order_intent(raw, source="desk")
 
 
 def _shut_down(engine: Engine, gateway: PaperGateway | None) -> None:
