@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from toolkit.desk.timetable import WITHDRAWN, Standing
@@ -47,6 +48,30 @@ class Changes:
             self._condition.wait_for(lambda: self._intent_ids or self._woken, timeout)
             taken, self._intent_ids, self._woken = self._intent_ids, set(), False
             return taken
+
+
+@contextmanager
+def listening(
+    listeners: list[Callable[..., None]], ask: Callable[[Callable[[], None]], object]
+) -> Iterator[Changes]:
+    """
+    Changes as long as somebody waits for them.
+
+    Args:
+        listeners: of the ledger.
+        ask: runs something in the thread of the ledger.
+    """
+    changes = Changes()
+
+    def leave() -> None:
+        if changes in listeners:
+            listeners.remove(changes)
+
+    try:
+        ask(lambda: listeners.append(changes))
+        yield changes
+    finally:
+        ask(leave)
 
 
 def wait_until_final(

@@ -22,20 +22,21 @@ import pandas as pd
 
 from toolkit.app.engine import Engine
 from toolkit.desk import intents
-from toolkit.desk.changes import Changes, wait_until_final
+from toolkit.desk.changes import listening, wait_until_final
 from toolkit.desk.operator import Operator
 from toolkit.desk.sending import Sending
 from toolkit.desk.shape import MOST_ROWS
+from toolkit.desk.show import framed
 from toolkit.desk.stopping import stopped
 from toolkit.desk.submission import Submission
-from toolkit.desk.timetable import Standing, Timetable
+from toolkit.desk.timetable import FRAME, Standing, Timetable
 from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.intents.ids import batch_id, fresh_id
 from toolkit.orders.controls import ControlState
 from toolkit.orders.intent import parse, readable_id
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import orders_frame
+from toolkit.reports.frames import ORDERS, orders_frame
 
 if TYPE_CHECKING:
     from toolkit.desk.blotter import Blotter
@@ -194,7 +195,8 @@ class Desk(Operator):
     @property
     def scheduled(self) -> pd.DataFrame:
         """What waits for its time, the next one first; ``desk.cancel`` withdraws one."""
-        return self.ask(self._timetable.frame).iloc[: None if self.engine.running else 0]
+        waiting = self.ask(self._timetable.frame).iloc[: None if self.engine.running else 0]
+        return framed(waiting, FRAME)
 
     def cancel(self, intent_id: str) -> bool:
         """
@@ -258,15 +260,12 @@ class Desk(Operator):
             ids = [intents]
         else:
             ids = list(intents.intent_ids if isinstance(intents, Submission) else intents)
-        changes, listeners = Changes(), self.engine.client.ledger.listeners
-        self.ask(lambda: listeners.append(changes))
         try:
-            wait_until_final(ids, self.standing, changes, lambda: self.engine.running, timeout)
+            with listening(self.engine.client.ledger.listeners, self.ask) as changes:
+                wait_until_final(ids, self.standing, changes, lambda: self.engine.running, timeout)
         except KeyboardInterrupt:
             raise stopped(self._orders(ids)) from None
-        finally:
-            self.ask(lambda: listeners.remove(changes))
-        return orders_frame(self._orders(ids))
+        return framed(orders_frame(self._orders(ids)), ORDERS)
 
     async def wait_async(
         self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0

@@ -12,8 +12,8 @@ from typing import Any, Final
 from toolkit.app.engine import Engine
 from toolkit.errors import NotConnectedError
 
-AT_ONCE: Final = 100
-"""Intents under way at a time: two seconds of what the broker takes, so that a stop is soon one."""
+AT_ONCE: Final = 50
+"""Intents under way at a time: a second of what the broker takes, so that a stop is soon one."""
 LOOK_S: Final = 0.1
 """Seconds between two looks at how far it is."""
 SHOW_AFTER_S: Final = 1.0

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from toolkit.desk.show import Frame, framed
 from toolkit.desk.timetable import WITHDRAWN
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import orders_frame
+from toolkit.reports.frames import ORDERS, orders_frame
 from toolkit.reports.plots import order_outcomes
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Submission:
         self.intent_ids: tuple[str, ...] = tuple(row.raw["intent_id"] for row in rows)
 
     @property
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> Frame:
         """
         One row per row that was submitted, under its label, as its order stands now.
 
@@ -71,7 +72,7 @@ class Submission:
                 outcome = ("Rejected", 0.0, float("nan"), "DUPLICATE_INTENT", self._refused[label])
                 frame.iloc[place, SHOWN.index("status") :] = pd.Series(outcome, dtype=object).to_list()
         frame.index = pd.Index(labels, name="row", tupleize_cols=False)
-        return frame
+        return framed(frame, ORDERS)
 
     def wait(self, timeout: float = 30.0) -> pd.DataFrame:
         """
@@ -108,8 +109,8 @@ class Submission:
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
         return f"<Submission of {len(self)} orders: {told or 'none'}>"
 
-    def _repr_html_(self) -> Any:
-        return self.frame.to_html(max_rows=60, na_rep="")
+    def _repr_html_(self) -> str:
+        return self.frame._repr_html_()
 
     def _states(self) -> list[OrderState]:
         standings = map(self._desk.standing, self.intent_ids)

@@ -12,14 +12,15 @@ import pandas as pd
 
 from toolkit.app.engine import Engine
 from toolkit.desk import intents
-from toolkit.desk.account import account_frame, holdings, holdings_frame
+from toolkit.desk.account import ACCOUNT, POSITIONS, account_frame, holdings, holdings_frame
 from toolkit.desk.risk import RiskDesk
+from toolkit.desk.show import framed
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Quote
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import fills_frame, orders_frame, reports_frame
+from toolkit.reports.frames import FILLS, ORDERS, REPORTS, fills_frame, orders_frame, reports_frame
 
 T = TypeVar("T")
 
@@ -44,12 +45,12 @@ class View:
     @property
     def orders(self) -> pd.DataFrame:
         """Every order of the journal, oldest first; columns as in ``toolkit.reports.frames.ORDERS``."""
-        return orders_frame(self.states())
+        return framed(orders_frame(self.states()), ORDERS)
 
     @property
     def fills(self) -> pd.DataFrame:
         """Every execution of those orders, oldest first; columns as in ``toolkit.reports.frames.FILLS``."""
-        return fills_frame(self.states())
+        return framed(fills_frame(self.states()), FILLS)
 
     @property
     def reports(self) -> pd.DataFrame:
@@ -58,12 +59,13 @@ class View:
             journal = self.engine.client.journal
             self._call(journal.durable(journal.last_seq))
         with JournalReader(self.engine.settings.journal_path) as reader:
-            return reports_frame(reader.reports())
+            return framed(reports_frame(reader.reports()), REPORTS)
 
     @property
     def positions(self) -> pd.DataFrame:
         """The account's positions in the broker's words; columns as in ``toolkit.desk.account.POSITIONS``."""
-        return holdings_frame(holdings(self.ask(self.engine.client.market.held), self.states()))
+        held = holdings(self.ask(self.engine.client.market.held), self.states())
+        return framed(holdings_frame(held), POSITIONS)
 
     @property
     def risk(self) -> RiskDesk:
@@ -73,7 +75,7 @@ class View:
     @property
     def account(self) -> pd.DataFrame:
         """The account's figures in the broker's words; columns as in ``toolkit.desk.account.ACCOUNT``."""
-        return account_frame(self.ask(lambda: dict(self.engine.client.market.values)))
+        return framed(account_frame(self.ask(lambda: dict(self.engine.client.market.values))), ACCOUNT)
 
     def order(self, intent_id: str) -> OrderState:
         """
