@@ -85,7 +85,7 @@ class TestTables:
     def test_numbers_are_at_the_right_and_words_at_the_left(self) -> None:
         shown = frame()._repr_html_()
         assert 'text-align:right;white-space:nowrap">12,500<' in shown
-        assert 'text-align:left;max-width:28em">SPY<' in shown
+        assert 'text-align:left;white-space:nowrap">SPY<' in shown
 
     def test_what_a_text_says_is_no_html(self) -> None:
         assert "<script>" not in frame(symbol=["<script>", "x"])._repr_html_()

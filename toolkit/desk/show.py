@@ -7,6 +7,7 @@ They are DataFrames in every other respect, and so is whatever is made of them.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 
@@ -17,9 +18,17 @@ from toolkit.reports.table import Schema
 
 EXCHANGE: Final = "America/New_York"
 """Where US stocks trade; the time there is shown beside UTC for what is in USD."""
-DECIMALS: Final = {"price": (2, 5), "currency": (2, 2), "bps": (2, 2), "millisecond": (1, 1)}
-"""First word of a unit -> fewest and most decimals; other numbers have up to six, as they need."""
+DECIMALS: Final = {
+    "per unit": (2, 5),
+    "price": (2, 5),
+    "currency": (2, 2),
+    "bps": (2, 2),
+    "millisecond": (1, 1),
+}
+"""Word of a unit -> fewest and most decimals; other numbers have up to six, as they need."""
 OTHER_DECIMALS: Final = (0, 6)
+LONGEST_WORD: Final = 44
+"""Characters of what is kept on one line; an intent id may have 40."""
 
 
 class Frame(pd.DataFrame):
@@ -89,7 +98,7 @@ def _column(column: pd.Series[Any], unit: str, currency: list[str], rows: list[i
     if pd.api.types.is_bool_dtype(column.dtype):
         return "", _texts(["yes" if value else "no" for value in shown], "left")
     if pd.api.types.is_float_dtype(column.dtype):
-        unit = unit.split(",")[0]
+        unit = re.split("[,;]", unit)[0]
         return _in_money(unit, currency), _texts(_numbers(column, shown, unit), "right")
     if pd.api.types.is_integer_dtype(column.dtype):
         # Whole numbers are ids, and steps; thousands apart they could not be copied.
@@ -98,9 +107,7 @@ def _column(column: pd.Series[Any], unit: str, currency: list[str], rows: list[i
 
 
 def _numbers(column: pd.Series[Any], shown: pd.Series[Any], unit: str) -> list[str]:
-    fewest, most = DECIMALS.get((unit.split() or [""])[0].rstrip("s"), OTHER_DECIMALS)
-    if unit.startswith("bps"):
-        fewest, most = DECIMALS["bps"]
+    fewest, most = next((places for word, places in DECIMALS.items() if word in unit), OTHER_DECIMALS)
     values = column.to_numpy(np.float64)
     known = values[np.isfinite(values)]
     decimals = next((n for n in range(fewest, most) if np.allclose(known, known.round(n), 0, 1e-9)), most)
@@ -120,8 +127,10 @@ def _times(column: pd.Series[Any], currency: list[str]) -> Iterable[str]:
 
 
 def _texts(values: Iterable[object], align: str) -> list[str]:
-    style = "text-align:right;white-space:nowrap" if align == "right" else "text-align:left;max-width:28em"
-    return [f'<td style="{style}">{html.escape(str(value))}</td>' for value in values]
+    texts = [str(value) for value in values]
+    # A sentence may take several lines, an id or a word may not.
+    width = "max-width:28em" if any(len(text) > LONGEST_WORD for text in texts) else "white-space:nowrap"
+    return [f'<td style="text-align:{align};{width}">{html.escape(text)}</td>' for text in texts]
 
 
 def _head(name: object, unit: str, align: str) -> str:
