@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from tests.auditing import assert_one_story
+from tests.desk.kernel import Kernel
 from tests.waiting import wait_until
 from toolkit.gateway import PaperGateway
 
@@ -35,43 +36,10 @@ WAIT = "threading.Thread(target=tell).start(); desk.wait(timeout=60)"
 """It leaves a sign when it has begun to wait."""
 
 
-class Kernel:
-    """A kernel of its own process, asked by code."""
-
-    def __init__(self) -> None:
-        self.manager, self.client = start_new_kernel(kernel_name="python3", startup_timeout=60)
-
-    def run(self, code: str) -> list[dict[str, Any]]:
-        """The messages that a cell puts out, its last one the reply."""
-        messages: list[dict[str, Any]] = []
-        reply = self.client.execute_interactive(code, timeout=60, output_hook=messages.append)
-        return [*messages, reply]
-
-    def begin(self, code: str) -> str:
-        return self.client.execute(code)
-
-    def end(self, cell: str) -> list[dict[str, Any]]:
-        """The same for a cell that was begun before."""
-        messages = []
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") == cell:
-                messages.append(message)
-                if message["content"].get("execution_state") == "idle":
-                    return messages
-
-    def value(self, expression: str) -> str:
-        """What an expression is, as text."""
-        (told,) = [m for m in self.run(expression) if m["msg_type"] == "execute_result"]
-        return str(told["content"]["data"]["text/plain"])
-
-
 @pytest.fixture
 def kernel(home: Path) -> Iterator[Kernel]:
-    kernel = Kernel()
-    yield kernel
-    kernel.client.stop_channels()
-    kernel.manager.shutdown_kernel(now=True)
+    with closing(Kernel()) as kernel:
+        yield kernel
 
 
 def of(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
