@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import gateway, risk, risk_frame
+from tests.benchmarks import desk, gateway, risk, risk_frame
 from tests.benchmarks.measure import report
 
 
@@ -12,7 +12,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, under a minute")
     quick = parser.parse_args().quick
-    report([*gateway.run(quick=quick), *risk.run(quick=quick), *risk_frame.run(quick=quick)])
+    report(
+        [
+            *gateway.run(quick=quick),
+            *risk.run(quick=quick),
+            *risk_frame.run(quick=quick),
+            *desk.run(quick=quick),
+        ]
+    )
 
 
 if __name__ == "__main__":

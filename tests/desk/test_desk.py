@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import pydoc
+import re
 import subprocess
 import sys
 import threading
@@ -252,6 +254,12 @@ class TestReading:
         figures = ["position", "working_buys", "working_sells", "currency"]
         assert desk.positions.loc["SPY", figures].to_list() == [0.0, 10.0, 0.0, "USD"]
         assert intents.from_targets({"SPY": 10}, desk.positions).empty
+
+    def test_the_desks_help_is_a_manual_of_what_is_really_there(self, desk: Desk) -> None:
+        told = pydoc.render_doc(desk, renderer=pydoc.plaintext)
+        named = set(re.findall(r"\bdesk\.(\w+)", told.split("Method resolution order")[0]))
+        assert {"buy", "sell", "submit", "wait", "cancel", "orders", "positions", "risk", "kill"} <= named
+        assert [name for name in named if not hasattr(desk, name)] == []
 
     def test_the_desk_says_who_and_where_it_is(self, desk: Desk, market: PaperGateway) -> None:
         told = f"DU123456 PAPER, connected to 127.0.0.1:{market.port}, 0 orders, 0 working"

@@ -48,9 +48,35 @@ OPEN: Final[weakref.WeakValueDictionary[Path, Desk]] = weakref.WeakValueDictiona
 
 class Desk(Operator):
     """
-    Orders out, all that ``View`` shows of them, and what an ``Operator`` presses; made by ``connect``.
+    One connection to a broker: orders out, frames back. ``toolkit.connect()`` makes it.
+
+    Send::
+
+        desk.buy("SPY", 100)                             # at the market; returns the intent's id
+        desk.sell("SPY", 100, limit=540.10, tif="GTC")
+        desk.submit(frame, batch="monday")               # one order per row, sent once for ever
+        desk.wait()                                      # until every order is final
+        desk.cancel(intent_id), desk.replace(intent_id, limit=540.05)
+
+    Look, each a DataFrame as things stand, with its units::
+
+        desk.orders, desk.fills, desk.reports, desk.positions, desk.account, desk.scheduled
+        desk.quote("SPY"), desk.health(), desk.blotter()
+
+    Before you send::
+
+        desk.risk.check(frame), desk.risk.portfolio(frame), desk.risk.plot(frame)
+
+    Stop::
+
+        desk.reduce_only("why"), desk.halt("why"), desk.kill("why"), desk.resume("why")
+
+    What is denied never leaves, and says why in ``desk.orders``. What was sent stays at the broker when
+    the desk closes, and is found again by the next one. ``toolkit.intents`` makes frames of orders out
+    of target positions, weights or signals, and slices of large orders.
 
     Attributes:
+        engine: what runs behind it.
         gateway: the paper gateway that ``connect("paper")`` started, else None.
     """
 
