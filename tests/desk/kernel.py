@@ -22,15 +22,23 @@ class Kernel:
     def begin(self, code: str) -> str:
         return self.client.execute(code)
 
+    def hear(self, cell: str, words: str) -> None:
+        """Wait until a cell that was begun before says so."""
+        while words not in str(self._next(cell)["content"]):
+            pass
+
     def end(self, cell: str) -> list[dict[str, Any]]:
-        """The same for a cell that was begun before."""
-        messages = []
+        """What a cell that was begun before still puts out."""
+        messages = [self._next(cell)]
+        while messages[-1]["content"].get("execution_state") != "idle":
+            messages.append(self._next(cell))
+        return messages
+
+    def _next(self, cell: str) -> dict[str, Any]:
         while True:
-            message = self.client.get_iopub_msg(timeout=60)
+            message: dict[str, Any] = self.client.get_iopub_msg(timeout=60)
             if message["parent_header"].get("msg_id") == cell:
-                messages.append(message)
-                if message["content"].get("execution_state") == "idle":
-                    return messages
+                return message
 
     def value(self, expression: str) -> str:
         """What an expression is, as text."""

@@ -52,21 +52,21 @@ def test_the_stop_button_begins_no_further_order_and_says_which_are_live(
     kernel.run(SETUP.format(port=market.port, rows=ROWS, sign=str(tmp_path / "waiting")))
 
     cell = kernel.begin("desk.submit(basket, batch='stopped')")
-    wait_until(lambda: len(market.ledger.orders) >= 5, deadline=30)
+    kernel.hear(cell, f"/{ROWS}")  # how far it is
     kernel.manager.interrupt_kernel()
     told = kernel.end(cell)
 
     (error,) = of(told, "error")
     assert error["ename"] == "KeyboardInterrupt"
     sent = len(market.ledger.orders)
-    assert 5 <= sent < ROWS
+    assert 0 < sent < ROWS
     live, every, unsent = (
         f"{sent} of {sent} orders are live",
         "stay tracked",
         f"{ROWS - sent} more were not sent",
     )
     assert all(words in error["evalue"] for words in (live, every, unsent)), error["evalue"]
-    frames = [shown["data"]["text/plain"] for shown in of(told, "display_data")]
+    frames = [one["data"]["text/plain"] for one in of(told, "display_data")]
     assert any("Submitted" in frame and "SPY" in frame for frame in frames)
 
     assert kernel.value("(desk.orders['status'] == 'Submitted').sum()").endswith(f"({sent})")

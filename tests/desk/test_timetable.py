@@ -41,7 +41,7 @@ def slices(within: timedelta, count: int = 4) -> pd.DataFrame:
 
 class TestSending:
     def test_slices_go_at_their_times_and_add_up(self, desk: Desk, market: PaperGateway) -> None:
-        children = slices(timedelta(seconds=1.2))
+        children = slices(timedelta(seconds=0.8))
         submission = desk.submit(children)
         assert submission.frame["status"].to_list()[-1] == "Scheduled"
         frame = submission.wait(timeout=20)
@@ -68,7 +68,7 @@ class TestSending:
         assert told["parent_id"].nunique() == 1
 
     def test_the_same_cell_again_schedules_nothing_twice(self, desk: Desk, market: PaperGateway) -> None:
-        children = slices(timedelta(seconds=0.8), 2)
+        children = slices(timedelta(seconds=0.4), 2)
         for _ in range(3):
             submission = desk.submit(children)
         submission.wait(timeout=20)
