@@ -1,10 +1,11 @@
 """
 From a notebook idea to real orders at Interactive Brokers.
 
-Read the tree as the path of an order: ``orders`` (what an order is) → ``risk`` (may it go?) →
-``journal`` (remember before acting) → ``broker`` (tell Interactive Brokers) → ``bus`` (hear intents,
-tell reports) → ``app`` (the main flow) → ``reports`` (what happened, in pandas) → ``desk`` (what a
-quant touches). ``gateway`` is the paper gateway: a local server that speaks the TWS protocol.
+Read the tree as the path of an order: ``intents`` (what to hold, as orders) → ``orders`` (what an
+order is) → ``risk`` (may it go?) → ``journal`` (remember before acting) → ``broker`` (tell Interactive
+Brokers) → ``bus`` (hear intents, tell reports) → ``app`` (the main flow) → ``reports`` (what happened,
+in pandas) → ``desk`` (what a quant touches). ``gateway`` is the paper gateway: a local server that
+speaks the TWS protocol.
 
 The names below are imported when first used, so that ``import toolkit`` costs next to nothing.
 """

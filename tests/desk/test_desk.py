@@ -169,6 +169,14 @@ class TestFrames:
         assert nothing.frame.columns.equals(desk.submit(basket()).frame.columns)
         assert nothing.wait(timeout=1).empty
 
+    def test_a_submission_prints_and_draws_how_its_orders_stand(self, desk: Desk) -> None:
+        submission = desk.submit(basket())
+        desk.wait(submission.intent_ids[0], timeout=5)
+        assert repr(submission) == "<Submission of 2 orders: 1 Filled, 1 Submitted>"
+        assert "QQQ" in submission._repr_html_()
+        (axes,) = submission.plot().axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["Filled", "Submitted"]
+
     def test_an_id_that_cannot_be_one_is_refused_even_in_part(self, desk: Desk) -> None:
         with pytest.raises(IntentError, match="column intent_id"):
             desk.submit(basket(intent_id=["a b", "fine"]), partial=True)

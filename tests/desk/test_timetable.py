@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.waiting import wait_until
+from tests.waiting import until, wait_until
 from toolkit import intents
 from toolkit.desk.desk import Desk
+from toolkit.desk.timetable import Timetable, Waiting
+from toolkit.errors import JournalError
 from toolkit.gateway import PaperGateway
 from toolkit.orders.state import OrderState
 
@@ -130,6 +134,23 @@ class TestNotSending:
             again = later.submit(children.assign(valid_until=now() + HOUR))
             assert again.wait(timeout=20)["status"].to_list() == ["Filled", "Filled"]
         assert [len(orders) for orders in market.ledger.orders.values()] == [1, 1]
+
+    def test_when_one_cannot_be_sent_the_others_are_withdrawn_and_say_why(self) -> None:
+        def fails(_raw: Mapping[str, Any]) -> Awaitable[None]:
+            raise JournalError("the disk is full")
+
+        async def run() -> Timetable:
+            timetable = Timetable(fails, lambda: False)
+            timetable.add(
+                [Waiting(now(), {"intent_id": "first"}), Waiting(now() + HOUR, {"intent_id": "later"})]
+            )
+            await until(lambda: not timetable.waiting)
+            return timetable
+
+        assert asyncio.run(run()).withdrawn == {
+            "first": "the disk is full",
+            "later": "an earlier one could not be sent: the disk is full",
+        }
 
     def test_who_waits_too_long_hears_what_is_scheduled(self, desk: Desk) -> None:
         submission = desk.submit(order(send_at=[now() + HOUR]))

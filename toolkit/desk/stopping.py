@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from toolkit.desk.show import framed
 from toolkit.orders.state import OrderState
-from toolkit.reports.frames import orders_frame
+from toolkit.reports.frames import ORDERS, orders_frame
 
 SHOWN = ["symbol", "side", "quantity", "filled_quantity", "order_type", "limit_price", "status", "reason"]
 
@@ -24,7 +25,7 @@ def stopped(states: Iterable[OrderState], unsent: int = 0) -> KeyboardInterrupt:
     every = list(states)
     live = [state for state in every if not state.final]
     if live:
-        show(orders_frame(live)[SHOWN])
+        show(framed(orders_frame(live)[SHOWN], ORDERS))
     told = f"Stopped: {len(live)} of {len(every)} orders are live"
     told += " and stay tracked; desk.cancel(id) ends one, desk.kill() all." if live else "."
     return KeyboardInterrupt(told + (f" {unsent:,} more were not sent." if unsent else ""))

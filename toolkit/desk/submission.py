@@ -62,8 +62,12 @@ class Submission:
         filled_quantity, avg_fill_price, reason_code, reason. What waits for its time has the status
         Scheduled; what was withdrawn before it Withdrawn.
         """
-        frame = orders_frame(self._states()).reset_index()[SHOWN]
-        waiting = pd.DataFrame([_waiting(*one) for one in self._not_sent()], columns=SHOWN)
+        # Asked once for all, since they may change between two questions.
+        standings = [(row, self._desk.standing(row.raw["intent_id"])) for row in self._rows]
+        sent = [standing for _, standing in standings if isinstance(standing, OrderState)]
+        not_sent = [_waiting(row, *told) for row, told in standings if not isinstance(told, OrderState)]
+        frame = orders_frame(sent).reset_index()[SHOWN]
+        waiting = pd.DataFrame(not_sent, columns=SHOWN)
         every = pd.concat([frame, waiting.astype(frame.dtypes)]) if len(waiting) else frame
         frame = every.set_index("intent_id").loc[list(self.intent_ids)].reset_index()
         labels = [row.label for row in self._rows]
@@ -99,7 +103,8 @@ class Submission:
 
     def plot(self) -> Figure:
         """How many of the orders ended how, as a picture; what was not sent yet is not in it."""
-        return order_outcomes(orders_frame(self._states()))
+        standings = map(self._desk.standing, self.intent_ids)
+        return order_outcomes(orders_frame(one for one in standings if isinstance(one, OrderState)))
 
     def __len__(self) -> int:
         return len(self.intent_ids)
@@ -111,14 +116,6 @@ class Submission:
 
     def _repr_html_(self) -> str:
         return self.frame._repr_html_()
-
-    def _states(self) -> list[OrderState]:
-        standings = map(self._desk.standing, self.intent_ids)
-        return [standing for standing in standings if isinstance(standing, OrderState)]
-
-    def _not_sent(self) -> list[tuple[Row, str, str]]:
-        told = [(row, self._desk.standing(row.raw["intent_id"])) for row in self._rows]
-        return [(row, *standing) for row, standing in told if not isinstance(standing, OrderState)]
 
     def _open(self, intent_id: str) -> bool:
         standing = self._desk.standing(intent_id)

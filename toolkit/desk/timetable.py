@@ -66,12 +66,12 @@ class Timetable:
         self._process = process
         self._killed = killed
         self._clockwork: asyncio.Task[None] | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, asyncio.Task[None]] = {}
         self.waiting: dict[str, Waiting] = {}
         self.withdrawn: dict[str, str] = {}
 
     def add(self, intents: Iterable[Waiting]) -> None:
-        """Send each at its time."""
+        """Send each at its time; one that waits under the same id already is replaced."""
         for one in intents:
             self.waiting[one.raw["intent_id"]] = one
             self.withdrawn.pop(one.raw["intent_id"], None)
@@ -98,6 +98,8 @@ class Timetable:
             return WITHDRAWN, "the desk was closed before its time"
         if one is not None:
             return SCHEDULED, f"goes at {one.send_at:%Y-%m-%d %H:%M:%S} UTC"
+        if intent_id in self._sending:
+            return SCHEDULED, "is being sent"
         if intent_id in self.withdrawn:
             return WITHDRAWN, self.withdrawn[intent_id]
         return None
@@ -113,9 +115,9 @@ class Timetable:
                 return
             now = datetime.now(UTC)
             for intent_id in [name for name, one in self.waiting.items() if one.send_at <= now]:
-                task = asyncio.create_task(self._send(self.waiting.pop(intent_id)))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+                # In this order, so that whoever asks from another thread finds it in one place at least.
+                self._sending[intent_id] = asyncio.create_task(self._send(self.waiting[intent_id]))
+                del self.waiting[intent_id]
             left = [(one.send_at - now).total_seconds() for one in self.waiting.values()]
             await asyncio.sleep(min(LOOK_S, *left) if left else 0)
 
@@ -127,6 +129,8 @@ class Timetable:
             log.exception("Intent %s could not be sent at its time.", one.raw["intent_id"])
             self.withdrawn[one.raw["intent_id"]] = str(error)
             self._withdraw_all(f"an earlier one could not be sent: {error}")
+        finally:
+            del self._sending[one.raw["intent_id"]]
 
     def _withdraw_all(self, why: str) -> None:
         for intent_id in list(self.waiting):
