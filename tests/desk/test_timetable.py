@@ -40,14 +40,14 @@ def order(**changes: Any) -> pd.DataFrame:
 
 
 def slices(within: timedelta, count: int = 4) -> pd.DataFrame:
-    return intents.twap(order(), now(), now() + within, count, batch="big")
+    """Children that are worth sending for an hour, however slow the machine is."""
+    return intents.twap(order(), now(), now() + within, count, batch="big").assign(valid_until=now() + HOUR)
 
 
 class TestSending:
     def test_slices_go_at_their_times_and_add_up(self, desk: Desk, market: PaperGateway) -> None:
         children = slices(timedelta(seconds=0.8))
         submission = desk.submit(children)
-        assert submission.frame["status"].to_list()[-1] == "Scheduled"
         frame = submission.wait(timeout=20)
         assert frame["status"].to_list() == ["Filled"] * 4
         assert frame["filled_quantity"].sum() == 100
@@ -83,6 +83,14 @@ class TestSending:
     ) -> None:
         yesterday = intents.twap(order(), now() - 24 * HOUR, now() - 23 * HOUR, 2, batch="big")
         assert desk.submit(yesterday).frame["reason_code"].to_list() == ["STALE", "STALE"]
+        assert market.ledger.requests == []
+
+    def test_without_an_end_of_its_own_yesterdays_order_is_as_stale(
+        self, desk: Desk, market: PaperGateway
+    ) -> None:
+        """Hazard H19: whoever runs last week's cell again must not send last week's orders."""
+        submission = desk.submit(order(send_at=[now() - 24 * HOUR]))
+        assert submission.frame.loc[0, "reason_code"] == "STALE"
         assert market.ledger.requests == []
 
     def test_without_an_end_of_its_own_an_order_expires_soon_after_its_time(self, desk: Desk) -> None:
@@ -124,14 +132,15 @@ class TestNotSending:
     def test_what_waits_goes_with_its_desk_and_is_sent_once_when_submitted_again(
         self, desk: Desk, market: PaperGateway, home: Path
     ) -> None:
-        children = slices(timedelta(seconds=1.5), 2)
+        children = slices(2 * HOUR, 2)
         submission = desk.submit(children)
+        assert submission.frame["status"].to_list()[1] == "Scheduled"
         desk.wait(submission.intent_ids[0], timeout=10)
         desk.close()
         assert submission.frame.iloc[1]["reason"] == "the desk was closed before its time"
         assert desk.scheduled.empty
         with toolkit.connect(port=market.port, home=home) as later:
-            again = later.submit(children.assign(valid_until=now() + HOUR))
+            again = later.submit(children.assign(send_at=now()))
             assert again.wait(timeout=20)["status"].to_list() == ["Filled", "Filled"]
         assert [len(orders) for orders in market.ledger.orders.values()] == [1, 1]
 

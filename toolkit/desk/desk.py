@@ -29,7 +29,7 @@ from toolkit.desk.shape import MOST_ROWS
 from toolkit.desk.show import framed
 from toolkit.desk.stopping import stopped
 from toolkit.desk.submission import Submission
-from toolkit.desk.timetable import FRAME, Standing, Timetable
+from toolkit.desk.timetable import FRAME, Standing, Timetable, Waiting
 from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.intents.ids import batch_id, fresh_id
@@ -211,9 +211,15 @@ class Desk(Operator):
         # What has no usable id cannot be denied under it either.
         intents.refuse_all([row for row in rows if not readable_id(row.raw)] if partial else rows)
         ttl = timedelta(seconds=self.engine.settings.intent_ttl_s)
-        late = [self._waits(row, now) for row in rows]
-        self._send([row.raw for row, waits in zip(rows, late, strict=True) if not waits])
-        later = [intents.waiting(row, ttl) for row, waits in zip(rows, late, strict=True) if waits]
+        rows = [intents.expiring(row, ttl) for row in rows]
+        # What is known went already, and is only asked after.
+        later = [
+            Waiting(row.send_at, row.raw)
+            for row in rows
+            if row.send_at is not None and row.send_at > now and not self._known(row.raw["intent_id"])
+        ]
+        waiting = {one.raw["intent_id"] for one in later}
+        self._send([row.raw for row in rows if row.raw["intent_id"] not in waiting])
         if later:
             self.ask(lambda: self._timetable.add(later))
         return Submission(self, rows, refused)
@@ -345,10 +351,6 @@ class Desk(Operator):
             sending.run(self.engine, ANSWER_TIMEOUT)
         except KeyboardInterrupt:
             raise stopped(self._orders(sending.begun), len(raws) - len(sending.begun)) from None
-
-    def _waits(self, row: intents.Row, now: datetime) -> bool:
-        """Whether a row goes later; what is known went already, and is only asked after."""
-        return row.send_at is not None and row.send_at > now and not self._known(row.raw["intent_id"])
 
     def standing(self, intent_id: str) -> Standing:
         """

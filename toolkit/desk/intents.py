@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from toolkit.desk import shape
-from toolkit.desk.timetable import Waiting
 from toolkit.errors import ConfigError, IntentError
 from toolkit.orders.fields import Fields
 from toolkit.orders.intent import FIELDS, OrderIntent, parse
@@ -175,10 +174,11 @@ def rows_of(
     return rows
 
 
-def waiting(row: Row, ttl: timedelta) -> Waiting:
-    """A row that goes later; when it does not say until when it is worth sending, ``ttl`` after its time."""
-    assert row.send_at is not None
-    return Waiting(row.send_at, {"valid_until": row.send_at + ttl, **row.raw})
+def expiring(row: Row, ttl: timedelta) -> Row:
+    """The row; with a time to be sent, but none until when it is worth it, that is ``ttl`` later."""
+    if row.send_at is None:
+        return row
+    return replace(row, raw={"valid_until": row.send_at + ttl, **row.raw})
 
 
 def conflict(intent: OrderIntent, known: OrderIntent | None) -> tuple[str, str] | None:
