@@ -78,6 +78,6 @@ def test_the_stop_button_begins_no_further_order_and_says_which_are_live(
     assert live in error["evalue"]
     assert len(market.ledger.orders) == sent
 
-    kernel.run("desk.kill('done'); desk.close()")
+    kernel.run("desk.close()")
     assert_one_story(home / "journal.db", market)
     assert {len(orders) for orders in market.ledger.orders.values()} == {1}
