@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "trading_day": {"errors"},
     "settings": {"errors", "limits_file"},
     "orders": {"errors"},
+    "intents": {"errors", "orders"},
     "risk": {"errors", "orders"},
     "journal": {"errors", "orders"},
     "broker": BASE | {"orders", "risk", "journal"},
@@ -33,7 +34,7 @@ MAY_IMPORT = {
     "app": BASE | {"orders", "risk", "journal", "broker", "bus"},
     "flex": {"errors", "orders"},
     "gateway": {"errors"},
-    "desk": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
+    "desk": BASE | {"intents", "orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway"},
     "runbooks": BASE | {"orders", "risk", "journal", "broker", "bus", "app", "reports", "gateway", "desk"},
 }
 """Folder or file -> the parts of this package that it may import; what is not listed may import all."""

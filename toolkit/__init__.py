@@ -1,10 +1,11 @@
 """
 From a notebook idea to real orders at Interactive Brokers.
 
-Read the tree as the path of an order: ``orders`` (what an order is) → ``risk`` (may it go?) →
-``journal`` (remember before acting) → ``broker`` (tell Interactive Brokers) → ``bus`` (hear intents,
-tell reports) → ``app`` (the main flow) → ``reports`` (what happened, in pandas) → ``desk`` (what a
-quant touches). ``gateway`` is the paper gateway: a local server that speaks the TWS protocol.
+Read the tree as the path of an order: ``intents`` (what to hold, as orders) → ``orders`` (what an
+order is) → ``risk`` (may it go?) → ``journal`` (remember before acting) → ``broker`` (tell Interactive
+Brokers) → ``bus`` (hear intents, tell reports) → ``app`` (the main flow) → ``reports`` (what happened,
+in pandas) → ``desk`` (what a quant touches). ``gateway`` is the paper gateway: a local server that
+speaks the TWS protocol.
 
 The names below are imported when first used, so that ``import toolkit`` costs next to nothing.
 """
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from toolkit.app.order_orchestrator import OrderOrchestrator as OrderOrchestrator
     from toolkit.broker.execution_wrapper import IBKRExecutionWrapper as IBKRExecutionWrapper
     from toolkit.broker.ibkr_exec_client import IBKRExecClient as IBKRExecClient
+    from toolkit.desk.connecting import connect as connect
     from toolkit.desk.desk import Desk as Desk
-    from toolkit.desk.desk import connect as connect
     from toolkit.gateway import PaperGateway as PaperGateway
     from toolkit.orders.state import OrderState as OrderState
     from toolkit.orders.state import OrderStatus as OrderStatus
@@ -36,7 +37,7 @@ _HOMES = {
     "OrderStatus": "toolkit.orders.state",
     "PaperGateway": "toolkit.gateway",
     "SimpleRiskChecker": "toolkit.risk.checker",
-    "connect": "toolkit.desk.desk",
+    "connect": "toolkit.desk.connecting",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604

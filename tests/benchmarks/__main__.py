@@ -6,6 +6,7 @@ import argparse
 
 from tests.benchmarks import (
     blotter,
+    desk,
     gateway,
     plane,
     reports,
@@ -21,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, under a minute")
     quick = parser.parse_args().quick
-    parts = (plane, gateway, risk, risk_frame, reports_frame, reports, session_report, blotter)
+    parts = (plane, gateway, risk, risk_frame, reports_frame, reports, session_report, desk, blotter)
     report([figure for part in parts for figure in part.run(quick=quick)])
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import pydoc
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ import pytest
 
 import toolkit
 from tests.waiting import wait_until
+from toolkit import intents
 from toolkit.desk.desk import Desk
 from toolkit.errors import ConfigError, IntentError, NotConnectedError
 from toolkit.gateway import PaperGateway
@@ -166,6 +169,14 @@ class TestFrames:
         assert nothing.frame.columns.equals(desk.submit(basket()).frame.columns)
         assert nothing.wait(timeout=1).empty
 
+    def test_a_submission_prints_and_draws_how_its_orders_stand(self, desk: Desk) -> None:
+        submission = desk.submit(basket())
+        desk.wait(submission.intent_ids[0], timeout=5)
+        assert repr(submission) == "<Submission of 2 orders: 1 Filled, 1 Submitted>"
+        assert "QQQ" in submission._repr_html_()
+        (axes,) = submission.plot().axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["Filled", "Submitted"]
+
     def test_an_id_that_cannot_be_one_is_refused_even_in_part(self, desk: Desk) -> None:
         with pytest.raises(IntentError, match="column intent_id"):
             desk.submit(basket(intent_id=["a b", "fine"]), partial=True)
@@ -245,6 +256,19 @@ class TestReading:
         wait_until(lambda: not desk.positions.empty)
         assert desk.positions.loc["SPY", ["working_buys", "working_sells"]].to_list() == [0.0, 40.0]
 
+    def test_an_open_order_counts_where_nothing_was_ever_held(self, desk: Desk) -> None:
+        resting = desk.buy("SPY", 10, limit=500)
+        wait_until(lambda: desk.order(resting).status is OrderStatus.SUBMITTED)
+        figures = ["position", "working_buys", "working_sells", "currency"]
+        assert desk.positions.loc["SPY", figures].to_list() == [0.0, 10.0, 0.0, "USD"]
+        assert intents.from_targets({"SPY": 10}, desk.positions).empty
+
+    def test_the_desks_help_is_a_manual_of_what_is_really_there(self, desk: Desk) -> None:
+        told = pydoc.render_doc(desk, renderer=pydoc.plaintext)
+        named = set(re.findall(r"(?<![.\w])desk\.(\w+)", told))
+        assert {"buy", "sell", "submit", "wait", "cancel", "orders", "positions", "risk", "kill"} <= named
+        assert [name for name in named if not hasattr(desk, name)] == []
+
     def test_the_desk_says_who_and_where_it_is(self, desk: Desk, market: PaperGateway) -> None:
         told = f"DU123456 PAPER, connected to 127.0.0.1:{market.port}, 0 orders, 0 working"
         assert repr(desk) == f"<Desk {told}>"
@@ -314,7 +338,7 @@ class TestConnecting:
 
     def test_importing_the_desk_loads_neither_widgets_nor_the_gateway_nor_patches_asyncio(self) -> None:
         program = (
-            "import sys, toolkit.desk.desk; "
+            "import sys, toolkit.desk.connecting; "
             "heavy = ('anywidget', 'ipywidgets', 'toolkit.gateway.'); "
             "print([name for name in sys.modules if name.startswith(heavy)], "
             "hasattr(__import__('asyncio'), '_nest_patched'))"

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.builders import OPEN, intent
 from toolkit.desk import intents
 from toolkit.desk.intents import Row
 from toolkit.errors import ConfigError, IntentError
-from toolkit.orders.fields import is_identity
+from toolkit.intents.ids import batch_id
 from toolkit.orders.intent import OrderIntent, parse
 
 NAN = float("nan")
@@ -36,7 +34,7 @@ def frame(**changes: Any) -> pd.DataFrame:
 
 def rows_of(given: pd.DataFrame, batch: str = "rebalance") -> list[Row]:
     def identify(label: Hashable) -> str:
-        return intents.batch_id(batch, label)
+        return batch_id(batch, label)
 
     return intents.rows_of(given, identify, now=OPEN, account="DU1")
 
@@ -115,7 +113,7 @@ class TestRows:
     def test_a_row_may_bring_its_own_id(self) -> None:
         first, second = rows_of(frame(intent_id=["mine-1", None]))
         assert first.raw["intent_id"] == "mine-1"
-        assert second.raw["intent_id"] == intents.batch_id("rebalance", 1)
+        assert second.raw["intent_id"] == batch_id("rebalance", 1)
 
     def test_row_labels_that_come_twice_are_refused(self) -> None:
         with pytest.raises(IntentError, match="row labels that come twice"):
@@ -131,22 +129,6 @@ class TestRows:
 
     def test_an_empty_frame_is_no_orders(self) -> None:
         assert rows_of(frame().iloc[:0]) == []
-
-
-class TestIds:
-    def test_the_same_batch_and_label_give_the_same_id_in_every_process(self) -> None:
-        assert intents.batch_id("2026-11-22 rebalance", "SPY") == "2026-11-22-rebalance-SPY-0886a2da"
-
-    def test_batches_and_labels_do_not_run_into_one_another(self) -> None:
-        assert intents.batch_id("a-1", "2") != intents.batch_id("a", "1-2")
-
-    @given(st.text(), st.one_of(st.text(), st.integers(), st.tuples(st.text(), st.integers())))
-    def test_every_batch_id_is_a_valid_intent_id(self, batch: str, label: Hashable) -> None:
-        assert is_identity(intents.batch_id(batch, label))
-
-    @given(st.datetimes())
-    def test_every_fresh_id_is_a_valid_intent_id(self, moment: Any) -> None:
-        assert is_identity(intents.fresh_id(moment, "0a1b2c3d"))
 
 
 class TestConflicts:

@@ -1,4 +1,8 @@
-"""Notebooks are kept without what a run left in them, so that a change to one is a change of its text."""
+"""
+Notebooks are kept without what a run left in them, so that a change to one is a change of its text.
+
+Outputs are therefore not compared: what must be so is asserted in the cells, which every runner sees.
+"""
 
 from __future__ import annotations
 

@@ -36,11 +36,7 @@ def consumer(settings: Settings) -> Any:
     Raises:
         BusError: the bus cannot be reached.
     """
-    if settings.kafka_bootstrap_servers:
-        from toolkit.bus import kafka
-
-        return kafka.consumer(settings.kafka_bootstrap_servers, INTENTS, GROUP, member=_member(settings))
-    return EmbeddedConsumer(settings.bus_path, INTENTS, group_id=GROUP)
+    return reader(settings, INTENTS, GROUP, member=_member(settings))
 
 
 def control_consumer(settings: Settings) -> Any:
@@ -51,12 +47,28 @@ def control_consumer(settings: Settings) -> Any:
         BusError: the bus cannot be reached.
     """
     lane = _member(settings)
-    group = f"{GROUP}-control-{lane}"[:249]
+    return reader(settings, CONTROL, f"{GROUP}-control-{lane}"[:249], member=lane)
+
+
+def reader(settings: Settings, topic: str, group: str, *, member: str | None = None) -> Any:
+    """
+    A consumer of any topic.
+
+    Args:
+        settings: which bus.
+        topic: what to read.
+        group: whose committed offsets to go on from.
+        member: of Kafka's group, a name that outlives the process; None: the group learns of a crash
+            by silence.
+
+    Raises:
+        BusError: the bus cannot be reached.
+    """
     if settings.kafka_bootstrap_servers:
         from toolkit.bus import kafka
 
-        return kafka.consumer(settings.kafka_bootstrap_servers, CONTROL, group, member=lane)
-    return EmbeddedConsumer(settings.bus_path, CONTROL, group_id=group)
+        return kafka.consumer(settings.kafka_bootstrap_servers, topic, group, member=member)
+    return EmbeddedConsumer(settings.bus_path, topic, group_id=group)
 
 
 def producer(settings: Settings) -> Any:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from toolkit.broker.market import Position
+from toolkit.orders.contract import Instrument
 from toolkit.orders.numbers import exact
 from toolkit.orders.state import ZERO, OrderState
 from toolkit.reports.table import NUMBER, TEXT, WHOLE, Column, Schema, build
-
-if TYPE_CHECKING:
-    from toolkit.broker.market import Position
 
 
 class Holding(NamedTuple):
@@ -63,17 +62,20 @@ ACCOUNT: Final[Schema] = {
 
 def holdings(positions: Iterable[Position], orders: Iterable[OrderState]) -> list[Holding]:
     """
-    Every position that the broker told, flat ones included, by symbol.
+    Every position that the broker told, and every contract with an open order, flat ones too, by symbol.
 
     Args:
         positions: as the broker told them.
         orders: open ones count with what remains of them.
     """
     working: dict[tuple[str, int, str], Decimal] = {}
+    told = {(position.account, position.instrument.con_id): position for position in positions}
     for order in orders:
         if order.working:
             key = (order.account, order.con_id, order.direction)
             working[key] = working.get(key, ZERO) + order.remaining_quantity
+            if order.con_id and key[:2] not in told:
+                told[key[:2]] = _flat(order)
     held = [
         Holding(
             position,
@@ -82,7 +84,7 @@ def holdings(positions: Iterable[Position], orders: Iterable[OrderState]) -> lis
                 for side in ("BUY", "SELL")
             ),
         )
-        for position in positions
+        for position in told.values()
     ]
     return sorted(held, key=lambda holding: holding.position.instrument.symbol)
 
@@ -100,6 +102,19 @@ def account_frame(values: Mapping[tuple[str, str], tuple[str, str]]) -> pd.DataF
         values: (account, item) -> (value, currency), as the broker writes them.
     """
     return build(ACCOUNT, list(values.items()), "item")
+
+
+def _flat(order: OrderState) -> Position:
+    """No position yet in the contract of an order."""
+    intent = order.intent
+    instrument = Instrument(
+        con_id=order.con_id,
+        symbol=order.symbol,
+        sec_type="" if intent is None else intent.sec_type,
+        currency="" if intent is None else intent.currency,
+        multiplier=order.multiplier,
+    )
+    return Position(account=order.account, instrument=instrument, quantity=ZERO, average_cost=ZERO)
 
 
 def _number(text: Any) -> Decimal | None:

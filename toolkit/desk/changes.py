@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+from toolkit.desk.timetable import WITHDRAWN, Standing
 from toolkit.errors import NotConnectedError
 from toolkit.orders.events import AnyEvent
 from toolkit.orders.ledger import Report
@@ -48,9 +50,33 @@ class Changes:
             return taken
 
 
+@contextmanager
+def listening(
+    listeners: list[Callable[..., None]], ask: Callable[[Callable[[], None]], object]
+) -> Iterator[Changes]:
+    """
+    Changes as long as somebody waits for them.
+
+    Args:
+        listeners: of the ledger.
+        ask: runs something in the thread of the ledger.
+    """
+    changes = Changes()
+
+    def leave() -> None:
+        if changes in listeners:
+            listeners.remove(changes)
+
+    try:
+        ask(lambda: listeners.append(changes))
+        yield changes
+    finally:
+        ask(leave)
+
+
 def wait_until_final(
     intent_ids: Sequence[str],
-    order: Callable[[str], OrderState],
+    standing: Callable[[str], Standing],
     changes: Changes,
     alive: Callable[[], bool],
     timeout: float,
@@ -60,7 +86,7 @@ def wait_until_final(
 
     Args:
         intent_ids: the orders.
-        order: gives the state of one as it stands.
+        standing: how one stands.
         changes: hears of every change from before this call.
         alive: whether changes can still come.
         timeout: seconds.
@@ -71,21 +97,33 @@ def wait_until_final(
     """
     deadline = time.monotonic() + timeout
     left = list(intent_ids)
-    while left := [intent_id for intent_id in left if not order(intent_id).final]:
+    while left := [intent_id for intent_id in left if not _final(standing(intent_id))]:
         if not alive():
             raise NotConnectedError("The engine has stopped; connect again to learn how the orders ended.")
         patience = deadline - time.monotonic()
         if patience <= 0:
-            told = ", ".join(f"{one} ({order(one).status.value})" for one in left[:MOST_SHOWN])
+            told = ", ".join(f"{one} ({_word(standing(one))})" for one in left[:MOST_SHOWN])
             more = ", ..." if len(left) > MOST_SHOWN else ""
             raise TimeoutError(
                 f"{len(left)} of {len(intent_ids)} orders are still open after {timeout:g} s: {told}{more}."
             )
         changes.take(min(LOOK_AGAIN, patience))
     deadline = time.monotonic() + COMMISSION_GRACE
-    while any(_owes_commission(order(one)) for one in intent_ids) and time.monotonic() < deadline and alive():
+    while (
+        any(_owes_commission(standing(one)) for one in intent_ids) and time.monotonic() < deadline and alive()
+    ):
         changes.take(deadline - time.monotonic())
 
 
-def _owes_commission(state: OrderState) -> bool:
-    return bool(state.executions) and state.known_commission is None
+def _final(standing: Standing) -> bool:
+    return standing.final if isinstance(standing, OrderState) else standing[0] == WITHDRAWN
+
+
+def _word(standing: Standing) -> str:
+    return standing.status.value if isinstance(standing, OrderState) else standing[0]
+
+
+def _owes_commission(standing: Standing) -> bool:
+    if not isinstance(standing, OrderState):
+        return False
+    return bool(standing.executions) and standing.known_commission is None

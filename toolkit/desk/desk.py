@@ -1,5 +1,5 @@
 """
-The desk: connect, buy, sell, and see what happened, from a notebook or any other Python.
+The desk: buy, sell, and see what happened, from a notebook or any other Python.
 
 Nothing here runs in the caller's event loop: the engine has its own thread, so a busy cell never
 keeps a fill from being heard, and no loop is ever nested in another.
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import warnings
 import weakref
-from collections.abc import Hashable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,121 +21,64 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import pandas as pd
 
 from toolkit.app.engine import Engine
-from toolkit.desk import intents, practice
-from toolkit.desk.changes import Changes, wait_until_final
-from toolkit.desk.operator import Operator
+from toolkit.desk import intents
+from toolkit.desk.changes import listening, wait_until_final
+from toolkit.desk.operator import Operator, from_desk
+from toolkit.desk.sending import Sending
+from toolkit.desk.shape import MOST_ROWS
+from toolkit.desk.show import framed
+from toolkit.desk.stopping import stopped
 from toolkit.desk.submission import Submission
+from toolkit.desk.timetable import FRAME, Standing, Timetable, Waiting
 from toolkit.desk.view import ANSWER_TIMEOUT
 from toolkit.desk.widgets import Widgets
-from toolkit.errors import ConfigError, IntentError, NotConnectedError
+from toolkit.errors import IntentError, NotConnectedError
+from toolkit.intents.ids import batch_id, fresh_id
+from toolkit.orders.controls import ControlState
 from toolkit.orders.intent import parse, readable_id
-from toolkit.reports.frames import orders_frame
-from toolkit.settings import Settings
+from toolkit.orders.state import OrderState
+from toolkit.reports.frames import ORDERS, orders_frame
 
 if TYPE_CHECKING:
     from toolkit.desk.blotter import Blotter
     from toolkit.gateway import PaperGateway
 
-ORDER_TIME: Final = 0.1
-"""Seconds more that the engine has to answer for every order of a frame; the broker takes 50 a second."""
-
-_open: weakref.WeakValueDictionary[Path, Desk] = weakref.WeakValueDictionary()
+OPEN: Final[weakref.WeakValueDictionary[Path, Desk]] = weakref.WeakValueDictionary()
 """folder of the journal -> the desk of this process that owns it"""
-
-
-def connect(
-    gateway: str | None = None,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    client_id: int | None = None,
-    account: str | None = None,
-    home: str | Path | None = None,
-    **options: Any,
-) -> Desk:
-    """
-    Connect to a gateway, and learn what happened while we were away.
-
-    A second call with the same journal, as when a cell is run again, closes the first desk and takes
-    its place; orders at the broker stay as they are.
-
-    Args:
-        gateway: None for the gateway of the settings; ``"paper"`` to start a paper gateway of our own
-            in this process, with a fresh account and journal, which ends with the desk.
-        host: instead of IBKR_HOST.
-        port: instead of IBKR_PORT.
-        client_id: instead of IBKR_CLIENT_ID.
-        account: instead of IBKR_ACCOUNT.
-        home: folder of the journal, instead of TOOLKIT_HOME.
-        options: other settings by name (``max_order_quantity``, ``intent_ttl_s``, ...), options of the
-            client (``max_messages_per_second``), and for ``"paper"`` those of the gateway (``seed``,
-            ``quotes``, ``speed``, ``latency_ms``, ``hours``, ``cash``).
-
-    Raises:
-        NotConnectedError: the gateway cannot be reached or refused us; says what to do.
-        ConfigError: a setting or option is wrong.
-        JournalError: the journal cannot be opened, or another process owns it.
-    """
-    if gateway not in (None, "paper"):
-        raise ConfigError(f'The gateway is {gateway!r}; say "paper", or leave it out and give host and port.')
-    changes = {
-        "ibkr_host": host,
-        "ibkr_port": port,
-        "ibkr_client_id": client_id,
-        "ibkr_account": account,
-        "toolkit_home": None if home is None else Path(home),
-        "ibkr_read_only": options.pop("read_only", None),
-    }
-    changes |= {name: options.pop(name) for name in tuple(options) if name in Settings.model_fields}
-    if gateway == "paper":
-        if host is not None or port is not None:
-            raise ConfigError('"paper" starts its own gateway; leave out host and port.')
-        return _practise(changes, options)
-    settings = Settings.load(**changes)
-    earlier = _open.get(settings.toolkit_home.resolve())
-    if earlier is not None:
-        earlier.close()
-    engine = Engine(settings, **options)
-    try:
-        engine.start()
-    except NotConnectedError as error:
-        where = settings.ibkr_host, settings.ibkr_port
-        if host is None and port is None and _nothing_listens(*where):
-            raise NotConnectedError(
-                f"Nothing listens on {where[0]}:{where[1]}; start TWS or IB Gateway there and enable its "
-                'API, or practise with toolkit.connect("paper").'
-            ) from error
-        raise
-    return Desk(engine)
-
-
-def _practise(changes: dict[str, Any], options: dict[str, Any]) -> Desk:
-    told = {name: options.pop(name) for name in practice.OPTIONS & options.keys()}
-    home = practice.new_home(Settings.load(**changes).toolkit_home)
-    gateway = practice.start(changes["ibkr_account"], told)
-    changes |= {
-        "ibkr_host": gateway.host,
-        "ibkr_port": gateway.port,
-        "ibkr_account": gateway.accounts[0],
-        "toolkit_home": home,
-    }
-    # Nothing but practice money is at stake here, whatever the environment says.
-    if changes["ibkr_read_only"] is None:
-        changes["ibkr_read_only"] = False
-    try:
-        engine = Engine(Settings.load(**changes), **options)
-        engine.start()
-    except BaseException:
-        gateway.stop()
-        raise
-    return Desk(engine, gateway)
 
 
 class Desk(Operator, Widgets):
     """
-    Orders out, all that ``View`` shows of them, and what an ``Operator`` presses; made by ``connect``.
+    One connection to a broker: orders out, frames back. ``toolkit.connect()`` makes it.
+
+    Send::
+
+        desk.buy("SPY", 100)                             # at the market; returns the intent's id
+        desk.sell("SPY", 100, limit=540.10, tif="GTC")
+        desk.submit(frame, batch="monday")               # one order per row, sent once for ever
+        desk.wait()                                      # until every order is final
+        desk.cancel(intent_id), desk.replace(intent_id, limit=540.05)
+
+    Look, each a DataFrame as things stand, with its units::
+
+        desk.orders, desk.fills, desk.reports, desk.positions, desk.account, desk.scheduled
+        desk.quote("SPY"), desk.health(), desk.measures(), desk.timeline(intent_id), desk.decisions
+        desk.blotter(), desk.ticket(), desk.panel()      # alive, as the last line of a cell
+
+    Before you send::
+
+        desk.risk.check(frame), desk.risk.portfolio(frame), desk.risk.plot(frame)
+
+    Stop::
+
+        desk.reduce_only("why"), desk.halt("why"), desk.kill("why"), desk.resume("why")
+
+    What is denied never leaves, and says why in ``desk.orders``. What was sent stays at the broker when
+    the desk closes, and is found again by the next one. ``toolkit.intents`` makes frames of orders out
+    of target positions, weights or signals, and slices of large orders.
 
     Attributes:
+        engine: what runs behind it.
         gateway: the paper gateway that ``connect("paper")`` started, else None.
     """
 
@@ -143,8 +86,12 @@ class Desk(Operator, Widgets):
         super().__init__(engine)
         self.gateway = gateway
         self._blotters: list[Blotter] = []
+        controls = engine.client.controls
+        # Of the engine alone: a desk that nobody holds any more must not be held by what it waits for.
+        self._process = partial(_process, engine)
+        self._timetable = Timetable(self._process, lambda: controls.standing.state is ControlState.KILLED)
         self._close = weakref.finalize(self, _shut_down, engine, gateway)
-        _open[engine.settings.toolkit_home.resolve()] = self
+        OPEN[engine.settings.toolkit_home.resolve()] = self
 
     # --- orders out ----------------------------------------------------------------------------------
 
@@ -227,17 +174,29 @@ class Desk(Operator, Widgets):
             **contract,
         )
 
-    def submit(self, frame: pd.DataFrame, batch: str | None = None, *, partial: bool = False) -> Submission:
+    def submit(
+        self,
+        frame: pd.DataFrame,
+        batch: str | None = None,
+        *,
+        partial: bool = False,
+        max_rows: int = MOST_ROWS,
+    ) -> Submission:
         """
         Place one order per row.
 
+        The stop button begins no further order; it shows which are live, and these stay tracked.
+
         Args:
             frame: columns ``symbol``, ``direction``, ``quantity``, ``order_type``, and any other field of an
-                intent; what is NaN is left out, and unknown columns travel along into the reports.
+                intent; what is NaN is left out, and unknown columns travel along into the reports. Rows
+                with a time in ``send_at`` wait for it as long as this desk is open, and expire
+                INTENT_TTL_S after it unless ``valid_until`` says otherwise; see ``scheduled``.
             batch: a name for these orders. Each row's id then follows from the name and the row's
                 label, so that running the cell again sends nothing twice and returns the first
                 run's orders. Without it every call makes new orders.
             partial: send the rows that are all right, and let the others be denied.
+            max_rows: refuse a frame of more, which is rarely meant.
 
         Raises:
             IntentError: without ``partial``, some row is wrong: names each, and nothing was sent.
@@ -246,27 +205,48 @@ class Desk(Operator, Widgets):
         now = datetime.now(UTC)
 
         def identify(label: Hashable) -> str:
-            return _new_id(now) if batch is None else intents.batch_id(batch, label)
+            return _new_id(now) if batch is None else batch_id(batch, label)
 
-        rows = intents.rows_of(frame, identify, now=now, account=self._account)
+        rows = intents.rows_of(frame, identify, now=now, account=self._account, max_rows=max_rows)
         rows = [intents.compare(row, row.intent and self._known(row.intent.intent_id)) for row in rows]
         refused = {row.label: row.problem for row in rows if row.problem and row.intent is not None}
         # What has no usable id cannot be denied under it either.
         intents.refuse_all([row for row in rows if not readable_id(row.raw)] if partial else rows)
-        self._call(self._process([row.raw for row in rows]), ANSWER_TIMEOUT + ORDER_TIME * len(rows))
-        return Submission(self, {row.label: row.raw["intent_id"] for row in rows}, refused)
+        ttl = timedelta(seconds=self.engine.settings.intent_ttl_s)
+        rows = [intents.expiring(row, ttl) for row in rows]
+        # What is known went already, and is only asked after.
+        later = [
+            Waiting(row.send_at, row.raw)
+            for row in rows
+            if row.send_at is not None and row.send_at > now and not self._known(row.raw["intent_id"])
+        ]
+        waiting = {one.raw["intent_id"] for one in later}
+        self._send([row.raw for row in rows if row.raw["intent_id"] not in waiting])
+        if later:
+            self.ask(lambda: self._timetable.add(later))
+        return Submission(self, rows, refused)
+
+    @property
+    def scheduled(self) -> pd.DataFrame:
+        """What waits for its time, the next one first; ``desk.cancel`` withdraws one."""
+        waiting = self.ask(self._timetable.frame).iloc[: None if self.engine.running else 0]
+        return framed(waiting, FRAME)
 
     def cancel(self, intent_id: str) -> bool:
         """
         Ask the broker to cancel an order; what comes of it is in ``orders``.
 
+        One that waits for its time is withdrawn instead.
+
         Returns:
-            Whether it was asked: False when the order was finished already.
+            Whether it was asked or withdrawn: False when the order was finished already.
 
         Raises:
             IntentError: no order is known under this id.
             NotConnectedError: the gateway is away.
         """
+        if self.ask(lambda: self._timetable.withdraw(intent_id, "cancelled before its time")):
+            return True
         if self.order(intent_id).final:
             return False
         client = self.engine.client
@@ -301,7 +281,7 @@ class Desk(Operator, Widgets):
             timeout: seconds.
 
         Returns:
-            Those orders, as in ``orders``.
+            Those orders, as in ``orders``; without those that were withdrawn before they were sent.
 
         Raises:
             TimeoutError: some are still open; names them.
@@ -314,13 +294,12 @@ class Desk(Operator, Widgets):
             ids = [intents]
         else:
             ids = list(intents.intent_ids if isinstance(intents, Submission) else intents)
-        changes, listeners = Changes(), self.engine.client.ledger.listeners
-        self.ask(lambda: listeners.append(changes))
         try:
-            wait_until_final(ids, self.order, changes, lambda: self.engine.running, timeout)
-        finally:
-            self.ask(lambda: listeners.remove(changes))
-        return orders_frame(self.order(intent_id) for intent_id in ids)
+            with listening(self.engine.client.ledger.listeners, self.ask) as changes:
+                wait_until_final(ids, self.standing, changes, lambda: self.engine.running, timeout)
+        except KeyboardInterrupt:
+            raise stopped(self._orders(ids)) from None
+        return framed(orders_frame(self._orders(ids)), ORDERS)
 
     async def wait_async(
         self, intents: str | Iterable[str] | Submission | None = None, timeout: float = 30.0
@@ -362,22 +341,37 @@ class Desk(Operator, Widgets):
         other = intents.conflict(intent, self._known(intent_id))
         if other is not None:
             raise IntentError(f"Nothing was sent: {other[1]}", field=other[0], code="DUPLICATE_INTENT")
-        self._call(self._process([raw]))
+        self._send([raw])
         denied = self.order(intent_id).denied
         if denied is not None:
             warnings.warn(f"{direction} {quantity} {symbol} was denied: {denied.reason}", stacklevel=3)
         return intent_id
 
-    async def _process(self, raws: list[dict[str, Any]]) -> None:
-        """Process intents side by side, so that one that waits for its quote does not hold up the others."""
-        orchestrator = self.engine.orchestrator
-        outcomes = await asyncio.gather(
-            *(orchestrator.process_order_intent(raw, source=self._source) for raw in raws),
-            return_exceptions=True,
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+    def _send(self, raws: list[dict[str, Any]]) -> None:
+        sending = Sending(self._process, raws)
+        try:
+            sending.run(self.engine, ANSWER_TIMEOUT)
+        except KeyboardInterrupt:
+            raise stopped(self._orders(sending.begun), len(raws) - len(sending.begun)) from None
+
+    def standing(self, intent_id: str) -> Standing:
+        """
+        How an intent stands, also while it waits for its time.
+
+        Raises:
+            IntentError: it is not known.
+        """
+        state = self.engine.client.get_order_state(intent_id)
+        waits = None if state is not None else self._timetable.standing(intent_id, self.engine.running)
+        return waits or state or self.order(intent_id)
+
+    def _orders(self, intent_ids: Iterable[str]) -> list[OrderState]:
+        standings = map(self.standing, intent_ids)
+        return [standing for standing in standings if isinstance(standing, OrderState)]
+
+
+async def _process(engine: Engine, raw: Mapping[str, Any]) -> bool:
+    return await engine.orchestrator.process_order_intent(raw, source=from_desk())
 
 
 def _shut_down(engine: Engine, gateway: PaperGateway | None) -> None:
@@ -387,14 +381,4 @@ def _shut_down(engine: Engine, gateway: PaperGateway | None) -> None:
 
 
 def _new_id(now: datetime) -> str:
-    return intents.fresh_id(now, secrets.token_hex(4))
-
-
-def _nothing_listens(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=1.0).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return False
+    return fresh_id(now, secrets.token_hex(4))

@@ -8,30 +8,21 @@ here it is only found out what a row says, which of them are wrong, and what eac
 from __future__ import annotations
 
 import difflib
-import hashlib
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from toolkit.desk import shape
 from toolkit.errors import ConfigError, IntentError
+from toolkit.orders.fields import Fields
 from toolkit.orders.intent import FIELDS, OrderIntent, parse
 
-REQUIRED: Final = ("direction", "quantity", "order_type")
-"""Columns that every new order needs, beside ``symbol`` or ``con_id``."""
 WHOLE: Final = frozenset({"con_id", "schema_version"})
 """Whole numbers, which pandas turns into floats when a row has none."""
-OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "symbol": ("ticker", "instrument", "asset"),
-    "direction": ("side", "action_side", "buy_sell"),
-    "quantity": ("qty", "shares", "size", "amount"),
-    "order_type": ("type", "ordertype"),
-}
-"""A required column -> what people call it elsewhere."""
 MOST_SHOWN: Final = 10
 """Bad rows that one error spells out."""
 
@@ -46,12 +37,14 @@ class Row:
         raw: the intent, fields without a value left out.
         intent: what it says; None when it is wrong.
         problem: what is wrong with it, naming row and column; ``""`` when nothing is.
+        send_at: when it goes, UTC; None is now.
     """
 
     label: Hashable
     raw: dict[str, Any]
     intent: OrderIntent | None
     problem: str
+    send_at: datetime | None = None
 
 
 CONTRACT: Final = (
@@ -126,21 +119,13 @@ def contract(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return given
 
 
-def fresh_id(now: datetime, token: str) -> str:
-    """An id that was never used: the time (UTC) for the reader, the random ``token`` for the truth."""
-    return f"{now:%Y%m%d-%H%M%S}-{token}"
-
-
-def batch_id(batch: str, label: Hashable) -> str:
-    """The id of one row of a batch: the same for the same name and row label, whenever it is asked."""
-    row = "/".join(map(str, label)) if isinstance(label, tuple) else str(label)
-    digest = hashlib.sha256(f"{batch}\n{row}".encode()).hexdigest()[:8]
-    words = [_slug(batch)[:20], _slug(row)[:10], digest]
-    return "-".join(word for word in words if word)
-
-
 def rows_of(
-    frame: pd.DataFrame, identify: Callable[[Hashable], str], *, now: datetime, account: str = ""
+    frame: pd.DataFrame,
+    identify: Callable[[Hashable], str],
+    *,
+    now: datetime,
+    account: str = "",
+    max_rows: int = shape.MOST_ROWS,
 ) -> list[Row]:
     """
     A frame as intents, in its order.
@@ -153,23 +138,27 @@ def rows_of(
         identify: gives the id of the row with this label, when the row does not give its own.
         now: UTC, the time of rows without ``created_at``.
         account: of the rows that name none.
+        max_rows: how many there may be.
 
     Raises:
-        IntentError: there is no frame, a required column is missing, or a label or column comes twice.
+        IntentError: there is no frame, it has too many rows, a required column is missing or one is
+            misspelled, a label or column comes twice, or times are in several zones.
     """
     if not isinstance(frame, pd.DataFrame):
         raise IntentError(
             f"submit takes a DataFrame with one order per row, not a {type(frame).__name__}.",
             code="NOT_A_FRAME",
         )
+    shape.few_enough(frame, max_rows)
     labels = list(frame.index)
-    _once(labels, "row labels", "frame.reset_index(drop=True) gives every row its own")
+    shape.once(labels, "row labels", "frame.reset_index(drop=True) gives every row its own")
     named = [name for name in frame.index.names if name in FIELDS and name not in frame.columns]
     if named:
         frame = frame.reset_index(level=named)
     columns = [str(name) for name in frame.columns]
-    _once(columns, "columns", "rename or drop one")
-    _demand(columns)
+    shape.once(columns, "columns", "rename or drop one")
+    shape.well_named(columns)
+    shape.one_zone(frame.set_axis(columns, axis="columns"))
     # Not tolist(): it widens float32, and 451.1 becomes 451.1000061.
     table = [list(frame.iloc[:, place].array) for place in range(len(columns))]
     rows = []
@@ -181,8 +170,15 @@ def rows_of(
         }
         raw.setdefault("intent_id", identify(label))
         rows.append(_checked(label, raw, columns, now, account))
-    _once([row.raw["intent_id"] for row in rows], "intent ids", "an id stands for one order")
+    shape.once([row.raw["intent_id"] for row in rows], "intent ids", "an id stands for one order")
     return rows
+
+
+def expiring(row: Row, ttl: timedelta) -> Row:
+    """The row; with a time to be sent, but none until when it is worth it, that is ``ttl`` later."""
+    if row.send_at is None:
+        return row
+    return replace(row, raw={"valid_until": row.send_at + ttl, **row.raw})
 
 
 def conflict(intent: OrderIntent, known: OrderIntent | None) -> tuple[str, str] | None:
@@ -238,39 +234,15 @@ _TERMS: Final = tuple(name for name in FIELDS if name not in _NO_TERMS)
 
 
 def _checked(label: Hashable, raw: dict[str, Any], columns: list[str], now: datetime, account: str) -> Row:
-    empty = next((name for name in REQUIRED if name in columns and name not in raw), "")
+    empty = next((name for name in shape.REQUIRED if name in columns and name not in raw), "")
     if empty and raw.get("action", "NEW") == "NEW":
         return Row(label, raw, None, f"row {label}, column {empty}: {empty} is empty; it is required.")
     try:
-        return Row(label, raw, parse(raw, now=now, account=account), "")
+        send_at = Fields(raw, FIELDS).time(shape.SEND_AT)
+        return Row(label, raw, parse(raw, now=now, account=account), "", send_at)
     except IntentError as error:
         column = f", column {error.field}" if error.field else ""
         return Row(label, raw, None, f"row {label}{column}: {error}")
-
-
-def _demand(columns: list[str]) -> None:
-    """Every new order needs these; a frame of cancels alone does without."""
-    if "action" in columns:
-        return
-    needed = REQUIRED if "con_id" in columns else ("symbol", *REQUIRED)
-    for name in needed:
-        if name in columns:
-            continue
-        others = [column for column in columns if column not in FIELDS]
-        near = next((column for column in others if column.lower() in OTHER_NAMES[name]), None)
-        near = near or next(iter(difflib.get_close_matches(name, others, 1)), None)
-        hint = f"did you mean the column {near!r}? Rename it to {name!r}." if near else "add it."
-        raise IntentError(
-            f"The frame has no column {name!r}, which every order needs; {hint}",
-            field=name,
-            code=f"MISSING_{name.upper()}",
-        )
-
-
-def _once(names: list[Any], what: str, advice: str) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise IntentError(f"The frame has {what} that come twice ({twice!r}); {advice}.", code="REPEATED_ROW")
 
 
 def _missing(value: Any) -> bool:
@@ -286,7 +258,3 @@ def _plain(name: str, value: Any) -> Any:
     if name in WHOLE and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")

@@ -7,14 +7,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from toolkit.broker.control_files import whoami
-from toolkit.desk.intents import fresh_id
 from toolkit.desk.view import View
 from toolkit.errors import ControlError
+from toolkit.intents.ids import fresh_id
 from toolkit.orders.approvals import FROM_DESK, again
 from toolkit.orders.controls import Swept
 
 KILL_TIMEOUT: Final = 120.0
 """Seconds that a kill may take to cancel and verify all orders; it goes on when they are over."""
+
+
+def from_desk() -> str:
+    """The source of orders that the user of this process sends from a desk."""
+    return FROM_DESK + whoami()
 
 
 class Operator(View):
@@ -88,16 +93,11 @@ class Operator(View):
             ControlError: it was denied again; says why.
         """
         raw = again(self.order(intent_id), fresh_id(datetime.now(UTC), secrets.token_hex(4)))
-        self._call(self.engine.orchestrator.process_order_intent(raw, source=self._source))
+        self._call(self.engine.orchestrator.process_order_intent(raw, source=from_desk()))
         denied = self.order(raw["intent_id"]).denied
         if denied is not None:
             raise ControlError(f"Intent {intent_id} was not released: {denied.reason}")
         return str(raw["intent_id"])
-
-    @property
-    def _source(self) -> str:
-        """Where orders of this desk come from."""
-        return FROM_DESK + whoami()
 
     def _order(self, action: str, reason: str, by: str | None, **terms: Any) -> None:
         self._call(self.engine.client.controls.order(action, by or whoami(), reason, **terms))

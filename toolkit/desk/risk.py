@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from toolkit.desk.show import framed
 from toolkit.errors import IntentError
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.reports.plots import headroom_bars
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from toolkit.app.engine import Engine
+
+_UNITS: Final = {
+    "open_buys": "shares",
+    "open_sells": "shares",
+    "worst_case": "shares",
+    "value": "account currency",
+}
+PORTFOLIO: Final = {"position": "shares"} | {
+    f"{name}{ending}": unit for ending in ("", "_after") for name, unit in _UNITS.items()
+}
+"""Column of ``portfolio`` -> unit."""
 
 
 class RiskDesk:
@@ -57,7 +69,7 @@ class RiskDesk:
         Raises:
             NotConnectedError: the gateway is away.
         """
-        return self._judge(frame)[0]
+        return framed(self._judge(frame)[0], {})
 
     def portfolio(self, frame: pd.DataFrame | None = None) -> pd.DataFrame:
         """
@@ -70,7 +82,7 @@ class RiskDesk:
             NotConnectedError: the gateway is away.
         """
         before, after, _ = self._before_and_after(frame)
-        return portfolio_frame(before, after)
+        return framed(portfolio_frame(before, after), PORTFOLIO)
 
     def headroom(self, frame: pd.DataFrame | None = None) -> pd.DataFrame:
         """
@@ -83,7 +95,7 @@ class RiskDesk:
             NotConnectedError: the gateway is away.
         """
         _, after, book = self._before_and_after(frame)
-        return headroom_frame(headroom(after, self._checker, book), book.currency)
+        return framed(headroom_frame(headroom(after, self._checker, book), book.currency), {})
 
     def plot(self, frame: pd.DataFrame | None = None) -> Figure:
         """``headroom`` as a picture."""

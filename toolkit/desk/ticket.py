@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from ipywidgets import Button
 
-from toolkit.desk import intents, preview
+from toolkit.desk import preview
 from toolkit.desk.enquiry import enquire
 from toolkit.desk.preview import Preview
 from toolkit.desk.ticket_form import TicketForm
 from toolkit.errors import IntentError, NotConnectedError, ToolkitError
+from toolkit.intents.ids import fresh_id
 from toolkit.orders.contract import Instrument
 from toolkit.orders.intent import OrderIntent, parse
 
@@ -153,7 +154,7 @@ class Ticket(TicketForm):
     def _preview(self) -> None:
         self.drop()
         engine, now = self.desk.engine, datetime.now(UTC)
-        raw = preview.raw_intent(self.form, intents.fresh_id(now, secrets.token_hex(4)), now)
+        raw = preview.raw_intent(self.form, fresh_id(now, secrets.token_hex(4)), now)
         intent = parse(raw, now=now, account=self._account)
         known, book = engine.call(enquire(engine, raw, intent), ANSWER_TIMEOUT)
         judged = preview.judge(raw, intent, known, engine.orchestrator.risk_checker, book)

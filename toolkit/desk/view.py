@@ -12,8 +12,9 @@ import pandas as pd
 
 from toolkit.app.engine import Engine
 from toolkit.desk import intents
-from toolkit.desk.account import account_frame, holdings, holdings_frame
+from toolkit.desk.account import ACCOUNT, POSITIONS, account_frame, holdings, holdings_frame
 from toolkit.desk.risk import RiskDesk
+from toolkit.desk.show import framed
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.quotes import read_quotes
 from toolkit.journal.reader import JournalReader
@@ -21,7 +22,15 @@ from toolkit.orders.contract import Quote
 from toolkit.orders.intent import OrderIntent, parse
 from toolkit.orders.state import OrderState
 from toolkit.reports.fills_table import FillsTable
-from toolkit.reports.frames import decisions_frame, orders_frame, reports_frame
+from toolkit.reports.frames import (
+    DECISIONS,
+    FILLS,
+    ORDERS,
+    REPORTS,
+    decisions_frame,
+    orders_frame,
+    reports_frame,
+)
 from toolkit.reports.session import Trading, trading_of
 from toolkit.reports.timeline import timeline_frame
 
@@ -49,24 +58,24 @@ class View:
     @property
     def orders(self) -> pd.DataFrame:
         """Every order of the journal, oldest first; columns as in ``toolkit.reports.frames.ORDERS``."""
-        return orders_frame(self.states())
+        return framed(orders_frame(self.states()), ORDERS)
 
     @property
     def fills(self) -> pd.DataFrame:
         """Every execution of those orders, oldest first; columns as in ``toolkit.reports.frames.FILLS``."""
-        return self._fills.frame(self.states())
+        return framed(self._fills.frame(self.states()), FILLS)
 
     @property
     def decisions(self) -> pd.DataFrame:
         """What risk decided about every order; columns as in ``toolkit.reports.frames.DECISIONS``."""
-        return decisions_frame(self.states())
+        return framed(decisions_frame(self.states()), DECISIONS)
 
     @property
     def reports(self) -> pd.DataFrame:
         """Every execution report of the journal; columns as in ``toolkit.reports.frames.REPORTS``."""
         self._settle()
         with JournalReader(self.engine.settings.journal_path) as reader:
-            return reports_frame(reader.reports())
+            return framed(reports_frame(reader.reports()), REPORTS)
 
     def trading(self, since: datetime | None = None) -> Trading:
         """
@@ -93,7 +102,8 @@ class View:
     @property
     def positions(self) -> pd.DataFrame:
         """The account's positions in the broker's words; columns as in ``toolkit.desk.account.POSITIONS``."""
-        return holdings_frame(holdings(self.ask(self.engine.client.market.held), self.states()))
+        held = holdings(self.ask(self.engine.client.market.held), self.states())
+        return framed(holdings_frame(held), POSITIONS)
 
     @property
     def risk(self) -> RiskDesk:
@@ -103,7 +113,7 @@ class View:
     @property
     def account(self) -> pd.DataFrame:
         """The account's figures in the broker's words; columns as in ``toolkit.desk.account.ACCOUNT``."""
-        return account_frame(self.ask(lambda: dict(self.engine.client.market.values)))
+        return framed(account_frame(self.ask(lambda: dict(self.engine.client.market.values))), ACCOUNT)
 
     def order(self, intent_id: str) -> OrderState:
         """

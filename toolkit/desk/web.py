@@ -6,7 +6,8 @@ import html
 import time
 from typing import Any, Final
 
-from toolkit.desk.desk import Desk, connect
+from toolkit.desk.connecting import connect
+from toolkit.desk.desk import Desk
 from toolkit.desk.watch import Watch
 from toolkit.errors import JournalLockedError, ToolkitError
 from toolkit.settings import Settings

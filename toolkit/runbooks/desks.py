@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from toolkit.desk.desk import Desk, connect
+from toolkit.desk.connecting import connect
+from toolkit.desk.desk import Desk
 from toolkit.orders.state import OrderState, OrderStatus
 from toolkit.runbooks.checks import Checks
 from toolkit.runbooks.preflight import LIVE_PORTS
