@@ -21,6 +21,7 @@ from toolkit.broker.first_order import FirstOrder
 from toolkit.broker.inbox import Inbox
 from toolkit.broker.market import MarketBook
 from toolkit.broker.order_watch import OrderWatch
+from toolkit.broker.pacing import Lane
 from toolkit.broker.quotes import QuoteLines
 from toolkit.broker.replacing import Replacing
 from toolkit.broker.requests import RequestRefusedError
@@ -330,7 +331,9 @@ class Placement:
 
     async def _transmit(self, state: OrderState, intent: OrderIntent, instrument: Instrument) -> int | None:
         """Reserve an order id, make that durable, and write the order to the socket, in this order."""
-        await self._session.order_turn()
+        exposure = self._market.exposure
+        reduces = exposure.known and exposure.line(instrument.con_id, instrument).shrinks(intent.sign)
+        await self._session.order_turn(Lane.REDUCE if reduces else Lane.ORDER)
         # The wait may have been long: the order may be cancelled, too old, or the gateway gone.
         state = self._ledger.get(state.intent_id) or state
         if state.final or self._turned_away(state, intent, instrument) or self._locked(state, instrument):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from toolkit.broker.order_watch import OrderWatch
+from toolkit.broker.pacing import Lane
 from toolkit.broker.session import Session
 from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.sqlite import SqliteJournal
@@ -98,7 +99,7 @@ class Replacing:
             return None
         target = await self._when_ready(state.intent_id, intent.target_intent_id)
         instrument, quote = await self._find(changed(target, intent, state.raw))
-        await self._session.order_turn()
+        await self._session.order_turn(Lane.REPLACE)
         # The waits may have been long: the order may be finished, or on its way out, by now.
         target = self._changeable(intent.target_intent_id)
         after = changed(target, intent, state.raw)

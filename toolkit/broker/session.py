@@ -188,10 +188,10 @@ class Session:
 
     # --- orders
 
-    async def order_turn(self) -> None:
+    async def order_turn(self, lane: Lane = Lane.ORDER) -> None:
         """Wait until the budget allows one more order, and a silent gateway proved awake (hazard H4)."""
         assert self._pacer is not None
-        await self._pacer.turn(Lane.ORDER)
+        await self._pacer.turn(lane)
         if self.heartbeat is not None and self.silent_for > self.silence:
             await self.heartbeat.beat()
 

@@ -58,6 +58,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         orders = self.sell_orders + count
         return replace(self, sells=self.sells + quantity, sell_orders=orders, highest=highest)
 
+    def shrinks(self, sign: int) -> bool:
+        """Whether all open orders of a side together, +1 buys, -1 sells, only make the position smaller."""
+        return self.buys <= -self.position if sign > 0 else self.sells <= self.position
+
     @property
     def largest(self) -> Decimal:
         """The largest position, long or short, that open orders can lead to; without its sign."""
