@@ -26,7 +26,7 @@ RUNBOOKS = sorted((Path(__file__).parent.parent / "runbooks").glob("*.ipynb"))
 SMALLER: dict[str, dict[str, object]] = {
     "kafka_orchestration": {"intents": 40},
     "disaster_recovery_drill": {"orders": 16},
-    "kill_drill": {"orders": 10, "busy_s": 0.5},
+    "kill_drill": {"orders": 10, "sleep_s": 10.0},
 }
 """Less of the same, for the default run."""
 DOING: dict[str, dict[str, object]] = {"flatten": {"dry_run": False}, "close_session": {"dry_run": False}}
