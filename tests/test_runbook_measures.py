@@ -48,11 +48,11 @@ def traded() -> Session:
 def test_a_group_is_weighted_by_notional_and_counts_what_has_no_quote() -> None:
     (row,) = by_group(traded().measured, "strategy_id").reset_index().to_dict("records")
 
-    assert (row["strategy_id"], row["orders"], row["filled (shares)"]) == ("", 3, 250), "of no strategy"
+    assert (row["strategy_id"], row["orders"], row["filled (shares)"]) == ("none", 3, 250)
     assert (row["notional"], row["currency"]) == (pytest.approx(250 * 450.70), "USD")
     assert row["slippage (bps)"] == pytest.approx(9.994448 * (100 - 50) / 150, abs=1e-6)
     assert (row["without a quote"], row["commission"]) == (1, 1.25)
-    low, high = (float(each) for each in row["95 %"].split(" to "))
+    low, high = (float(each) for each in row["95 %"].split("to"))
     assert low <= row["slippage (bps)"] <= high
 
 

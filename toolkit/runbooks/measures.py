@@ -46,11 +46,12 @@ def by_group(measured: pd.DataFrame, by: str) -> pd.DataFrame:
         by: a label: ``strategy_id``, ``symbol``, ``order_type``, ``hour``, ``exchange``, ...
 
     Returns:
-        Index: the label's values. Columns ``orders`` or ``fills``, ``filled (shares)``, ``notional``,
-        ``currency``; the mean weighted by notional, of orders ``slippage (bps)`` to the mid at the send, of
-        fills ``effective spread (bps)``; its bootstrap interval ``95 %`` as text (``""`` of fewer than two);
-        ``without a quote`` (how many are not in the mean); of orders ``shortfall``, and ``commission``
-        (currency; sums of what is known, NaN when nothing is).
+        Index: the label's values, ``none`` for an empty one. Columns ``orders`` or ``fills``,
+        ``filled (shares)``, ``notional``, ``currency``; the mean weighted by notional, of orders
+        ``slippage (bps)`` to the mid at the send, of fills ``effective spread (bps)``; its bootstrap
+        interval ``95 %`` as text (``""`` of fewer than two); ``without a quote`` (how many are not in the
+        mean); of orders ``shortfall``, and ``commission`` (currency; sums of what is known, NaN when
+        nothing is).
     """
     noun, name, head = ("orders", "arrival_slippage_bps", "slippage (bps)")
     if measured.index.name == "exec_id":
@@ -68,7 +69,7 @@ def by_group(measured: pd.DataFrame, by: str) -> pd.DataFrame:
     if noun == "orders":
         columns["shortfall"] = groups["is_total"].sum(min_count=1)
     columns["commission"] = groups["commission"].sum(min_count=1)
-    frame = pd.DataFrame(columns).reset_index("currency")
+    frame = pd.DataFrame(columns).reset_index("currency").rename(index={"": "none"})
     frame.insert(3, "currency", frame.pop("currency"))
     return frame
 
@@ -99,4 +100,4 @@ def costliest(measured: pd.DataFrame, most: int = 200) -> pd.DataFrame:
 def _interval(row: Any) -> str:
     if row.n - row.missing < 2:
         return ""
-    return f"{row.notional_low:+.2f} to {row.notional_high:+.2f}"
+    return f"{row.notional_low:+.2f}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{row.notional_high:+.2f}"

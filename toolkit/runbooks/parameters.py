@@ -155,7 +155,7 @@ class KillDrill(Parameters):
 
     gateway: Gateway = "paper"
     symbol: Symbol = "SPY"
-    orders: Annotated[int, Field(ge=1, le=500)] = 50
+    orders: Annotated[int, Field(ge=1, le=500, validate_default=True)] = 50
     foreign: Annotated[int, Field(ge=0, le=100)] = 5
     sleep_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     seed: Seed = 7

@@ -19,11 +19,11 @@ def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Sty
     A frame for display in a notebook and in its page.
 
     Args:
-        frame: columns named for a reader, with their units.
+        frame: columns named for a reader, with their units; an underscore in a head is shown as a space.
         decimals: column -> digits after the point, where it is not 2; whole numbers have none.
     """
     digits = decimals or {}
-    styler = frame.style
+    styler = frame.style.format_index(lambda head: str(head).replace("_", " "), axis="columns")
     looks: list[CSSDict] = [
         {"selector": "th", "props": "font-weight: 600; vertical-align: top;"},
         {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"},
