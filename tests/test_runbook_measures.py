@@ -51,7 +51,7 @@ def test_a_group_is_weighted_by_notional_and_counts_what_has_no_quote() -> None:
     assert (row["strategy_id"], row["orders"], row["filled (shares)"]) == ("none", 3, 250)
     assert (row["notional"], row["currency"]) == (pytest.approx(250 * 450.70), "USD")
     assert row["slippage (bps)"] == pytest.approx(9.994448 * (100 - 50) / 150, abs=1e-6)
-    assert (row["without a quote"], row["commission"]) == (1, 1.25)
+    assert (row["no quote"], row["commission"]) == (1, 1.25)
     low, high = (float(each) for each in row["95 %"].split("to"))
     assert low <= row["slippage (bps)"] <= high
 
@@ -68,7 +68,7 @@ def test_fills_are_grouped_by_venue_with_their_effective_spread() -> None:
 
     (row,) = by_group(fills, "exchange").reset_index().to_dict("records")
 
-    assert (row["exchange"], row["fills"], row["without a quote"]) == ("ARCA", 3, 1)
+    assert (row["exchange"], row["fills"], row["no quote"]) == ("ARCA", 3, 1)
     assert row["effective spread (bps)"] == pytest.approx(2 * 9.994448 * (100 - 50) / 150, abs=1e-5)
 
 

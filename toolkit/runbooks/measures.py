@@ -49,7 +49,7 @@ def by_group(measured: pd.DataFrame, by: str) -> pd.DataFrame:
         Index: the label's values, ``none`` for an empty one. Columns ``orders`` or ``fills``,
         ``filled (shares)``, ``notional``, ``currency``; the mean weighted by notional, of orders
         ``slippage (bps)`` to the mid at the send, of fills ``effective spread (bps)``; its bootstrap
-        interval ``95 %`` as text (``""`` of fewer than two); ``without a quote`` (how many are not in the
+        interval ``95 %`` as text (``""`` of fewer than two); ``no quote`` (how many are not in the
         mean); of orders ``shortfall``, and ``commission`` (currency; sums of what is known, NaN when
         nothing is).
     """
@@ -64,7 +64,7 @@ def by_group(measured: pd.DataFrame, by: str) -> pd.DataFrame:
         "notional": groups["notional"].sum(),
         head: found["notional_mean"],
         "95 %": pd.Series([_interval(row) for row in found.itertuples()], found.index, dtype=str),
-        "without a quote": found["missing"],
+        "no quote": found["missing"],
     }
     if noun == "orders":
         columns["shortfall"] = groups["is_total"].sum(min_count=1)
