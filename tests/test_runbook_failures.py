@@ -29,7 +29,7 @@ OUT_OF_RANGE = {
     "end_of_day": ("journal", "/no/such/journal.db"),
     "flatten": ("dry_run", "no"),
     "kafka_orchestration": ("bus", "rabbit"),
-    "kill_drill": ("orders", "many"),
+    "kill_drill": ("orders", "9999"),
     "open_session": ("symbols", "spy"),
     "paper_trading_test": ("quantity", "-1"),
     "preflight": ("account", "007"),
@@ -107,6 +107,18 @@ def test_h13_a_live_port_is_not_even_called_without_a_name(
         open_desk(Checks(), "")
 
 
+def test_h13_a_kill_drill_at_a_real_gateway_rests_no_more_orders_than_a_broker_takes(
+    home: Path, listener: socket.socket
+) -> None:
+    done = CliRunner().invoke(main, ["run", "kill_drill", "-p", "gateway", ""])
+
+    assert (done.exit_code, done.output) == (
+        2,
+        "Parameter orders is 50: the broker takes 20 resting orders per side; give 40 at most.\n",
+    )
+    assert nobody_called(listener)
+
+
 # --- planted failures ----------------------------------------------------------------------------
 
 Plant = Callable[[PaperGateway, Path], dict[str, object]]
@@ -115,6 +127,10 @@ Plant = Callable[[PaperGateway, Path], dict[str, object]]
 
 def no_quotes(gateway: PaperGateway, home: Path) -> dict[str, object]:
     return {"gateway": ""}
+
+
+def no_quotes_for_a_drill(gateway: PaperGateway, home: Path) -> dict[str, object]:
+    return {"gateway": "", "orders": 10, "sleep_s": 5.0}
 
 
 def a_journal(gateway: PaperGateway, home: Path) -> Path:
@@ -167,7 +183,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "end_of_day": (a_lost_report, "journal and reports tell one story"),
     "flatten": (a_kill_file, "every position is flat"),
     "kafka_orchestration": (an_unknown_symbol, "every intent within the limits filled"),
-    "kill_drill": (no_quotes, ""),
+    "kill_drill": (no_quotes_for_a_drill, "SPY has a quote"),
     "open_session": (killed_before_the_open, "orders may be sent"),
     "paper_trading_test": (no_quotes, "there is a quote"),
     "preflight": (no_quotes, "SPY has a quote"),

@@ -66,3 +66,10 @@ def test_a_table_shows_numbers_with_separators_and_gaps_as_a_dash() -> None:
 
     for text in (">1,000<", ">-<", ">1,234.50<", "text-align: right"):
         assert text in page
+
+
+def test_heads_are_words_and_the_names_of_order_types_stay_as_they_are() -> None:
+    page = table(pd.DataFrame({"market_value": [1.0], "STOP_LIMIT": [2]})).to_html()
+
+    assert ">market value<" in page
+    assert ">STOP_LIMIT<" in page

@@ -36,14 +36,13 @@ from toolkit.reports.positions import positions_frame
 from toolkit.runbooks import Checks
 from toolkit.runbooks.findings import exceptions, limits_in_force, provenance
 from toolkit.runbooks.flatten import closing_orders
-from toolkit.runbooks.measures import by_symbol, measures
 from toolkit.runbooks.orchestration import as_messages, kafka_servers, no_intent, practice_intents
 from toolkit.runbooks.outputs import output_folder
 from toolkit.runbooks.positions import compared
 from toolkit.runbooks.preflight import Facts, alert_rules, checklist, missing_runbooks, passed_runs
 from toolkit.runbooks.recovery import settle_absent
 from toolkit.runbooks.served import Served
-from toolkit.runbooks.session import Session, session_of
+from toolkit.runbooks.session import session_of
 
 # --- flatten -------------------------------------------------------------------------------------
 
@@ -87,38 +86,6 @@ def test_positions_of_journal_and_broker_stand_side_by_side() -> None:
         "IBM": [0.0, 7.0, 7.0],
         "SPY": [60.0, 100.0, 40.0],
     }
-
-
-# --- measures ------------------------------------------------------------------------------------
-
-
-def traded() -> Session:
-    """One order, bought at 450.25 against a mid of 450.25 + 0.0, and one sold a bps better."""
-    sold = [
-        *placed("sold", 8, direction="SELL"),
-        status("Submitted", intent_id="sold"),
-        executed(50, "450.70", "0002.01.01", seconds=0.3, intent_id="sold", side="SLD"),
-    ]
-    return session_of([*placed(), status("Submitted"), executed(100, "450.70"), charged("1.25"), *sold])
-
-
-def test_an_order_is_measured_against_its_arrival_mid_and_what_is_unknown_is_missing() -> None:
-    measured = measures(traded())
-
-    bought, sold = measured.loc["momentum-1"], measured.loc["sold"]
-    assert (bought.slippage_bps, sold.slippage_bps) == pytest.approx((9.994448, -9.994448), abs=1e-6)
-    assert bought.slippage == pytest.approx(0.45 * 100 * 450.70 / 450.25)
-    assert (bought.fill_rate, sold.fill_rate) == (1.0, 0.5)
-    assert bought.commission_bps == pytest.approx(1.25 / 45_070 * 10_000)
-    assert pd.isna(sold.commission)
-    assert (bought.to_wire_ms, bought.to_ack_ms, bought.to_fill_ms) == pytest.approx((4.0, 46.0, 50.0))
-
-
-def test_a_symbols_slippage_is_weighted_by_notional_and_its_known_commissions_are_summed() -> None:
-    row = by_symbol(measures(traded())).loc["SPY"]
-
-    assert (row.orders, row.filled, row.commission) == (2, 150, 1.25)
-    assert row.slippage_bps == pytest.approx(9.994448 * (100 - 50) / 150, abs=1e-6)
 
 
 # --- findings ------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ counts = pd.DataFrame({"orders": [3, 20, 23]}, index=["Filled", "Cancelled", "al
 table(counts)
 """
 NO_HEAD = 'table(pd.DataFrame({"": {"Session": "today", "Orders": "23"}})).hide(axis="columns")'
+LONG = 'table(pd.DataFrame({"fill": range(60)})).hide(axis="index")'
 PICTURE = """
 from toolkit.reports import plots
 from toolkit.reports.frames import orders_frame
@@ -48,6 +49,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         REFUSED,
         TOTALS,
         NO_HEAD,
+        LONG,
         PICTURE,
         'checks.that("fills agree", False, "100 here, 90 there")\ntable(checks.table().rename_axis(None))',
         "checks.finish()",
@@ -122,3 +124,11 @@ def test_a_failed_check_is_marked_by_more_than_its_word(opened: Any) -> None:
     assert "fills agree" in row.inner_text()
     ordinary = opened.evaluate("getComputedStyle(document.body).color")
     assert row.locator("td").first.evaluate("cell => getComputedStyle(cell).color") != ordinary
+
+
+def test_a_long_table_scrolls_in_a_box_of_its_own_with_its_head_in_sight(opened: Any) -> None:
+    (box,) = opened.locator(".output_area.long").all()
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight")
+    box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    tops = [box.locator(where).first.bounding_box()["y"] for where in ("thead th", "xpath=.")]
+    assert abs(tops[0] - tops[1]) < 2

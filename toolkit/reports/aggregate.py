@@ -115,7 +115,9 @@ def _resampled(columns: Floats, resamples: int, seed: int) -> Floats:
     sums = np.empty((resamples, columns.shape[1]))
     step = max(1, _CHUNK // count)
     for start in range(0, resamples, step):
-        times = random.multinomial(count, np.full(count, 1 / count), size=min(step, resamples - start))
+        some = min(step, resamples - start)
+        drawn = random.integers(count, size=(some, count)) + count * np.arange(some)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=some * count).reshape(some, count)
         sums[start : start + step] = times @ columns
     return sums
 

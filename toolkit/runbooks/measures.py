@@ -1,62 +1,103 @@
-"""What each order of a session cost and how long it took; the one place where runbooks take measures from."""
+"""What a session's orders and fills cost, as tables for a reader; the measures are those of ``tca``."""
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import pandas as pd
 
-from toolkit.reports.slippage import BPS
-from toolkit.runbooks.session import Session
+from toolkit.reports.aggregate import aggregate
+
+BENCHMARKS: Final = {
+    "the mid at the decision": "decision_price",
+    "the mid at the send": "arrival_price",
+    "the whole shortfall": "is_total",
+    "the quote just before every fill": "effective_spread",
+    "the quote 1 s after every fill": "markout_1s_bps",
+    "the quote 60 s after every fill": "markout_60s_bps",
+    "the quote 300 s after every fill": "markout_300s_bps",
+    "every commission": "commission",
+}
+"""What an order is held against -> the measure that is missing without it."""
+COLUMNS: Final = {
+    "symbol": "symbol",
+    "side": "side",
+    "strategy_id": "strategy",
+    "order_type": "type",
+    "filled_qty": "filled (shares)",
+    "fill_rate": "filled (%)",
+    "notional": "notional",
+    "is_total": "shortfall",
+    "is_bps": "shortfall (bps)",
+    "arrival_slippage_bps": "slippage (bps)",
+    "commission": "commission",
+    "intent_to_last_fill_ms": "to last fill (ms)",
+    "decision_quote": "decided on",
+}
+"""Column of the measures -> its head in a table of orders."""
 
 
-def measures(session: Session) -> pd.DataFrame:
+def by_group(measured: pd.DataFrame, by: str) -> pd.DataFrame:
     """
-    One row per order that traded; index ``intent_id``.
+    What was traded and what it cost, per value of a label and per currency.
 
-    Columns: ``symbol``, ``side``, ``strategy_id``, ``filled`` (units), ``fill_rate``, ``average`` (price
-    units), ``notional`` (currency), ``slippage_bps`` (of the arrival mid, positive = cost; NaN without
-    one), ``slippage`` and ``commission`` (currency; NaN while unknown), ``commission_bps`` (of the
-    notional), ``to_wire_ms``, ``to_ack_ms``, ``to_fill_ms`` (each from the
-    step before; negative when a fill was heard of before its acknowledgement).
+    Args:
+        measured: orders that traded, or fills, as ``toolkit.reports.session.Trading`` measures them.
+        by: a label: ``strategy_id``, ``symbol``, ``order_type``, ``hour``, ``exchange``, ...
+
+    Returns:
+        Index: the label's values, ``none`` for an empty one. Columns ``orders`` or ``fills``,
+        ``filled (shares)``, ``notional``, ``currency``; the mean weighted by notional, of orders
+        ``slippage (bps)`` to the mid at the send, of fills ``effective spread (bps)``; its bootstrap
+        interval ``95 %`` as text (``""`` of fewer than two); ``no quote`` (how many are not in the
+        mean); of orders ``shortfall``, and ``commission`` (currency; sums of what is known, NaN when
+        nothing is).
     """
-    orders = session.orders[session.orders["filled_quantity"] > 0]
-    # When we heard of it: the broker's own clock has whole seconds only.
-    first_fill = session.fills.groupby("intent_id")["time"].min().reindex(orders.index)
-    return pd.DataFrame(
-        {
-            "symbol": orders["symbol"],
-            "side": orders["side"],
-            "strategy_id": orders["strategy_id"],
-            "filled": orders["filled_quantity"],
-            "fill_rate": orders["filled_quantity"] / orders["quantity"],
-            "average": orders["avg_fill_price"],
-            "notional": orders["notional"],
-            "slippage_bps": orders["slippage_bps"],
-            "slippage": orders["slippage_bps"] / BPS * orders["notional"],
-            "commission": orders["commission"],
-            "commission_bps": orders["commission"] / orders["notional"] * BPS,
-            "to_wire_ms": _ms(orders["sent_at"] - orders["received_at"]),
-            "to_ack_ms": _ms(orders["acked_at"] - orders["sent_at"]),
-            "to_fill_ms": _ms(first_fill - orders["acked_at"]),
-        }
-    )
+    noun, name, head = ("orders", "arrival_slippage_bps", "slippage (bps)")
+    if measured.index.name == "exec_id":
+        noun, name, head = ("fills", "effective_spread_bps", "effective spread (bps)")
+    groups = measured.groupby([by, "currency"])
+    found = aggregate(measured, [by, "currency"], [name]).droplevel("measure")
+    columns = {
+        noun: groups.size(),
+        "filled (shares)": groups["filled_qty"].sum(),
+        "notional": groups["notional"].sum(),
+        head: found["notional_mean"],
+        "95 %": pd.Series([_interval(row) for row in found.itertuples()], found.index, dtype=str),
+        "no quote": found["missing"],
+    }
+    if noun == "orders":
+        columns["shortfall"] = groups["is_total"].sum(min_count=1)
+    columns["commission"] = groups["commission"].sum(min_count=1)
+    frame = pd.DataFrame(columns).reset_index("currency").rename(index={"": "none"})
+    frame.insert(3, "currency", frame.pop("currency"))
+    return frame
 
 
-def by_symbol(measured: pd.DataFrame) -> pd.DataFrame:
-    """Sums per symbol, slippage weighted by notional, for orders of one currency; index ``symbol``."""
-    with_mid = measured[measured["slippage_bps"].notna()]
-    groups = measured.groupby("symbol")
-    weights = with_mid.groupby("symbol")["notional"].sum()
-    return pd.DataFrame(
-        {
-            "orders": groups.size(),
-            "filled": groups["filled"].sum(),
-            "notional": groups["notional"].sum(),
-            "slippage": with_mid.groupby("symbol")["slippage"].sum(),
-            "slippage_bps": with_mid.groupby("symbol")["slippage"].sum() / weights * BPS,
-            "commission": groups["commission"].sum(min_count=1),
-        }
-    )
+def benchmarks(measured: pd.DataFrame) -> pd.DataFrame:
+    """
+    For how many of some orders that traded each benchmark is known; index ``benchmark``.
+
+    Columns ``orders with it`` and ``orders without it``.
+    """
+    known = {benchmark: int(measured[name].notna().sum()) for benchmark, name in BENCHMARKS.items()}
+    frame = pd.DataFrame({"orders with it": known}).rename_axis("benchmark")
+    frame["orders without it"] = len(measured) - frame["orders with it"]
+    return frame
 
 
-def _ms(span: pd.Series[pd.Timedelta]) -> pd.Series[float]:
-    return span.dt.total_seconds() * 1000
+def costliest(measured: pd.DataFrame, most: int = 200) -> pd.DataFrame:
+    """
+    The orders that cost most, one row each; index the order, columns as in the heads of ``COLUMNS``.
+
+    Most by shortfall; those whose shortfall is not known come last.
+    """
+    shown = measured.sort_values("is_total", ascending=False, kind="stable").head(most)
+    shown = shown.assign(fill_rate=100 * shown["fill_rate"])
+    return shown[list(COLUMNS)].rename(columns=COLUMNS).rename_axis("order")
+
+
+def _interval(row: Any) -> str:
+    if row.n - row.missing < 2:
+        return ""
+    return f"{row.notional_low:+.2f}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{row.notional_high:+.2f}"

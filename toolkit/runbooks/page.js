@@ -40,6 +40,11 @@ for (const table of document.querySelectorAll("main table")) {
   }
 }
 
+// A table longer than a screen scrolls in a box of its own, its head in sight.
+for (const table of document.querySelectorAll("main table")) {
+  if (table.rows.length > 30) table.closest(".output_area").classList.add("long");
+}
+
 for (const cell of document.querySelectorAll("main tbody td")) {
   if (cell.textContent.trim() === "FAILED") cell.parentElement.classList.add("failed");
 }

@@ -150,6 +150,24 @@ class DisasterRecoveryDrill(Parameters):
     timeout_s: Seconds = 60.0
 
 
+class KillDrill(Parameters):
+    """See ``runbooks/kill_drill.ipynb``."""
+
+    gateway: Gateway = "paper"
+    symbol: Symbol = "SPY"
+    orders: Annotated[int, Field(ge=1, le=500, validate_default=True)] = 50
+    foreign: Annotated[int, Field(ge=0, le=100)] = 5
+    sleep_s: Annotated[float, Field(ge=1, le=600)] = 30.0
+    seed: Seed = 7
+
+    @field_validator("orders")
+    @classmethod
+    def _are_as_many_as_a_broker_takes(cls, orders: int, others: ValidationInfo) -> int:
+        if others.data.get("gateway") == "" and orders > 40:
+            raise ValueError("the broker takes 20 resting orders per side; give 40 at most")
+        return orders
+
+
 class Flatten(Parameters):
     """See ``runbooks/flatten.ipynb``."""
 
@@ -171,5 +189,6 @@ MODELS: Final[Mapping[str, type[Parameters]]] = {
     "reconcile": Reconcile,
     "disaster_recovery_drill": DisasterRecoveryDrill,
     "flatten": Flatten,
+    "kill_drill": KillDrill,
 }
 """Runbook -> its parameters."""

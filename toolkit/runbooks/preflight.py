@@ -165,7 +165,7 @@ def passed_runs(runs: pd.DataFrame) -> dict[str, datetime]:
 def missing_runbooks() -> tuple[str, ...]:
     """Runbooks of this package that cannot be found or read."""
     missing = []
-    for name in (*MODELS, "kill_drill"):
+    for name in MODELS:
         try:
             find(name)
         except ConfigError:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from toolkit.journal.quotes import RecordedQuote, read_quotes
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.controls import AnyFact
 from toolkit.orders.events import AnyEvent, Executed
 from toolkit.orders.ledger import fold_all
 from toolkit.orders.state import OrderState
 from toolkit.reports.frames import fills_frame, orders_frame
+from toolkit.reports.session import Trading, trading_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """
     What one journal tells.
@@ -27,6 +30,7 @@ class Session:
             we heard of it, where that was live: the broker's own clock has whole seconds only.
         events: every fact about an order, oldest first.
         controls: what operators did, oldest first.
+        recorded: the quotes that were recorded beside the journal, as they came.
     """
 
     states: list[OrderState]
@@ -34,6 +38,17 @@ class Session:
     fills: pd.DataFrame
     events: list[AnyEvent]
     controls: list[AnyFact]
+    recorded: Sequence[RecordedQuote] = field(default=(), repr=False)
+
+    @cached_property
+    def trading(self) -> Trading:
+        """Parents, slices, fills and quotes, as execution measures are taken from them."""
+        return trading_of(self.events, self.recorded)
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """One row per order that passed risk; columns as in ``toolkit.reports.session.Trading.measures``."""
+        return self.trading.measures()
 
     @property
     def sent(self) -> pd.DataFrame:
@@ -55,7 +70,7 @@ class Session:
         orders, fills = self.orders, self.fills
         moments = pd.concat([orders["received_at"], orders["last_fill_at"]]).dropna()
         sums = fills.groupby("currency")[["notional", "commission"]].sum()
-        slippage = orders["slippage_bps"].dropna()
+        slippage = self.measured["arrival_slippage_bps"].dropna()
         accounts = sorted({account for account in orders["account"] if account})
         kind = "paper" if orders["paper"].all() else "LIVE"
         hashes = sorted({state.limits_hash for state in self.states if state.limits_hash})
@@ -94,11 +109,16 @@ def read_session(journal: Path | None) -> Session:
     if journal is None:
         return session_of([])
     with JournalReader(journal) as reader:
-        return session_of(reader.events(), [fact for _, fact in reader.controls()])
+        controls = [fact for _, fact in reader.controls()]
+        return session_of(reader.events(), controls, read_quotes(journal))
 
 
-def session_of(events: Iterable[AnyEvent], controls: Iterable[AnyFact] = ()) -> Session:
-    """The same of two histories, oldest fact first."""
+def session_of(
+    events: Iterable[AnyEvent],
+    controls: Iterable[AnyFact] = (),
+    recorded: Sequence[RecordedQuote] = (),
+) -> Session:
+    """The same of two histories, oldest fact first, and of the quotes recorded meanwhile."""
     history = list(events)
     states = list(fold_all(history).values())
     orders = orders_frame(state for state in states if state.intent is None or state.intent.action == "NEW")
@@ -106,7 +126,9 @@ def session_of(events: Iterable[AnyEvent], controls: Iterable[AnyFact] = ()) -> 
     heard = {event.exec_id: event.at for event in history if isinstance(event, Executed)}
     live = ~fills["recovered"].astype(bool)
     fills.loc[live, "time"] = [heard[exec_id] for exec_id in fills.index[live]]
-    return Session(states, orders, fills.sort_values("time", kind="stable"), history, list(controls))
+    return Session(
+        states, orders, fills.sort_values("time", kind="stable"), history, list(controls), recorded
+    )
 
 
 def newest_journal(home: Path) -> Path | None:

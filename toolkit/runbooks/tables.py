@@ -19,11 +19,11 @@ def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Sty
     A frame for display in a notebook and in its page.
 
     Args:
-        frame: columns named for a reader, with their units.
+        frame: columns named for a reader, with their units; underscores are shown as spaces.
         decimals: column -> digits after the point, where it is not 2; whole numbers have none.
     """
     digits = decimals or {}
-    styler = frame.style
+    styler = frame.style.format_index(_head, axis="columns")
     looks: list[CSSDict] = [
         {"selector": "th", "props": "font-weight: 600; vertical-align: top;"},
         {"selector": "td", "props": "vertical-align: top; font-variant-numeric: tabular-nums;"},
@@ -40,3 +40,9 @@ def table(frame: pd.DataFrame, decimals: Mapping[str, int] | None = None) -> Sty
             places = digits.get(str(column), 2) if pd.api.types.is_float_dtype(dtype) else 0
             styler = styler.format(f"{{:,.{places}f}}", subset=[column], na_rep=MISSING)
     return styler.set_table_styles(looks)
+
+
+def _head(name: object) -> str:
+    """A column's name for a reader; capitals are somebody's own word, such as STOP_LIMIT."""
+    text = str(name)
+    return text if text.isupper() else text.replace("_", " ")
