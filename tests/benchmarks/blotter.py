@@ -79,7 +79,7 @@ class Notebook:
     def says(self, text: str) -> str:
         """Wait for a printed line that begins with a text; the line."""
         line = self.page.locator(".jp-OutputArea-output pre", has_text=text).last
-        line.wait_for(timeout=180_000)
+        line.wait_for(timeout=600_000)
         return str(line.inner_text())
 
 

@@ -37,7 +37,7 @@ function notices(store) {
     say(`STALE: nothing heard since ${utc(store.heardAt - store.skew, true)}. What you see may be wrong; if it lasts, run toolkit orders in a terminal.`);
   }
   if (store.killedAt > 0 && Date.now() - store.killedAt > BUSY_AFTER) {
-    say("The kernel is busy and has not heard the kill: run toolkit kill in a terminal.");
+    say("The kill is not confirmed yet; toolkit kill in a terminal works whatever the kernel does.");
   }
   if (store.fault || strip.error) say(store.fault || strip.error);
   if (store.closed) {
