@@ -155,6 +155,7 @@ class Blotter(anywidget.AnyWidget):
         self._changes(event, state, report)
 
     def _run(self) -> None:
+        self._tell_safely(set(), ahead=True)
         self._hello.wait(HEARTBEAT)  # nobody can have listened before
         while not self._stopping:
             self._hello.clear()
@@ -169,10 +170,20 @@ class Blotter(anywidget.AnyWidget):
                 self._hello.wait(max(0.0, pause - (time.monotonic() - began)))
         self._tell_safely(self._changes.take(0))
 
-    def _tell_safely(self, changed: set[str]) -> None:
-        """Send; what goes wrong is shown at once, and everything told again in full when it is over."""
+    def _tell_safely(self, changed: set[str], *, ahead: bool = False) -> None:
+        """
+        Send; what goes wrong is shown at once, and everything told again in full when it is over.
+
+        Args:
+            changed: intents that changed.
+            ahead: only write the rows, which takes longest, while the front end still loads.
+        """
         try:
-            self._tell(changed)
+            if ahead:
+                self._message(due=False)
+                self._feed.forget()
+            else:
+                self._tell(changed)
             self._fault = ""
         except Exception as error:
             fault = f"The blotter could not be brought up to date: {error}"
