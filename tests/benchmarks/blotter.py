@@ -35,7 +35,7 @@ desk = toolkit.connect(
 )
 limits = [round(%(first)s + %(step)s * n, 2) for n in range(%(orders)d)]
 order = {'symbol': 'SPY', 'direction': 'SELL', 'quantity': 1, 'order_type': 'LIMIT'}
-desk.submit(pd.DataFrame([{**order, 'limit_price': limit} for limit in limits]))
+desk.submit(pd.DataFrame([{**order, 'limit_price': limit} for limit in limits]), max_rows=10**6)
 heard = {}
 def note(event, state, report):
     if type(event).__name__ == 'Executed':
