@@ -35,7 +35,7 @@ desk = toolkit.connect(
 )
 limits = [round(%(first)s + %(step)s * n, 2) for n in range(%(orders)d)]
 order = {'symbol': 'SPY', 'direction': 'SELL', 'quantity': 1, 'order_type': 'LIMIT'}
-desk.submit(pd.DataFrame([{**order, 'limit_price': limit} for limit in limits]))
+desk.submit(pd.DataFrame([{**order, 'limit_price': limit} for limit in limits]), max_rows=10**6)
 heard = {}
 def note(event, state, report):
     if type(event).__name__ == 'Executed':
@@ -79,7 +79,7 @@ class Notebook:
     def says(self, text: str) -> str:
         """Wait for a printed line that begins with a text; the line."""
         line = self.page.locator(".jp-OutputArea-output pre", has_text=text).last
-        line.wait_for(timeout=180_000)
+        line.wait_for(timeout=600_000)
         return str(line.inner_text())
 
 

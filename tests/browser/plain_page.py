@@ -24,16 +24,16 @@ PAGE = """<!doctype html>
 START = """async (source) => {
   const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const widget = (await import(address)).default();
-  let hear = () => {};
+  const listeners = [];
   const model = {
-    on: (_, listener) => { hear = listener; },
+    on: (_, listener) => listeners.push(listener),
     send: (content) => window.toKernel(JSON.stringify(content)),
   };
   const context = { model, el: document.getElementById("blotter") };
   widget.initialize(context);
   widget.render(context);
   const listen = async () => {
-    for (const message of await window.fromKernel()) hear(JSON.parse(message));
+    for (const text of await window.fromKernel()) for (const hear of listeners) hear(JSON.parse(text));
     setTimeout(listen, 20);
   };
   listen();
@@ -146,11 +146,20 @@ def plain_page(
 
 
 @contextmanager
-def shown(chromium: Any, desk: Desk, **options: Any) -> Iterator[tuple[Page, Blotter]]:
-    """A desk's blotter on a page; ``options`` as for ``plain_page``."""
+def shown(chromium: Any, desk: Desk, *, deaf_to: str = "", **options: Any) -> Iterator[tuple[Page, Blotter]]:
+    """A desk's blotter on a page, whose kernel does not hear one kind; ``options`` as for ``plain_page``."""
     blotter = desk.blotter()
-    with plain_page(chromium, lambda content: blotter._on_message(blotter, content, []), **options) as page:
+    early: list[dict[str, Any]] = []  # the page says hello before we have it
+    blotter.send = lambda content, buffers=None: early.append(content)
+
+    def hear(content: dict[str, Any]) -> None:
+        if content["kind"] != deaf_to:
+            blotter._on_message(blotter, content, [])
+
+    with plain_page(chromium, hear, **options) as page:
         blotter.send = page.send
+        for content in early:
+            page.send(content)
         blotter.start()
         try:
             yield page, blotter

@@ -126,6 +126,19 @@ def test_h53_the_kill_switch_asks_twice_and_shows_that_it_is_in_force(page: Page
     page.until(lambda: len(market.ledger.cancels) == 2)
 
 
+def test_h53_the_kill_reaches_the_engine_past_a_kernel_that_does_not_hear_it(
+    browser: Any, desk: Desk, market: Any
+) -> None:
+    with shown(browser, desk, deaf_to="kill") as (page, _):
+        page.row("spy").get_by_text("Submitted").wait_for()
+        page.press("Kill switch", exact=False)
+        page.press("Go on…")
+        page.press("Kill: cancel all, stop")
+        page.says("✕ closed: KILLED")
+        page.until(lambda: len(market.ledger.cancels) == 2)
+        assert "past a busy kernel" in str(desk.engine.client.controls.permission.standing)
+
+
 def test_a_change_is_made_in_the_row_and_tells_how_it_ends(page: Page, market: Any, shots: Path) -> None:
     page.press("Change spy")
     page.browser.get_by_label("Quantity").fill("200")

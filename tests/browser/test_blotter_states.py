@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,14 @@ from toolkit.desk import rows
 from toolkit.desk.desk import Desk
 from toolkit.desk.feed import Feed
 from toolkit.gateway import PaperGateway
+
+LINK = """() => {
+  const item = document.querySelector("[data-item=link]");
+  window.link = {};
+  const look = () => { window.link[item.innerText.match(/\\S+ gateway \\S+/)[0]] = Date.now(); };
+  new MutationObserver(look).observe(item, { subtree: true, childList: true, characterData: true });
+}"""
+"""When the page began to show each state of the link, ms since 1970."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -65,6 +74,24 @@ def test_a_lost_gateway_keeps_the_rows_and_dates_them_until_it_is_back(
         reconnect(desk)
         page.says("● gateway up")
         assert "DISCONNECTED" not in notices(page)
+
+
+def test_a_disconnect_and_a_reconnect_are_shown_within_two_seconds(
+    browser: Any, desk: Desk, market: Any
+) -> None:
+    with shown(browser, desk) as (page, _):
+        page.says("● gateway up")
+        page.browser.evaluate(LINK)
+        lost = time.time()
+        market.faults.add("close")
+        page.says("✕ gateway DOWN")
+        reconnect(desk)
+        back = time.time()
+        page.says("● gateway up")
+        seen = page.browser.evaluate("window.link")
+        down, up = seen["✕ gateway DOWN"] / 1000 - lost, seen["● gateway up"] / 1000 - back
+        print(f"shown after {down:.2f} s and {up:.2f} s")
+        assert max(down, up) <= 2
 
 
 def test_h31_an_unknown_order_comes_first_and_a_locked_symbol_says_why(

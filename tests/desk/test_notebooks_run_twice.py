@@ -52,9 +52,10 @@ class OUTSIDE:
 
 
 def sent(gateway: PaperGateway) -> tuple[dict[str, int], int]:
-    """Orders by intent, and the requests that were made."""
+    """Orders by intent, and the requests that were more than the question what an order would cost."""
     ledger = gateway.ledger
-    return {intent_id: len(orders) for intent_id, orders in ledger.orders.items()}, len(ledger.requests)
+    requests = [request for request in ledger.requests if not request.what_if]
+    return {intent_id: len(orders) for intent_id, orders in ledger.orders.items()}, len(requests)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -26,12 +26,12 @@ from toolkit.desk.changes import Changes
 from toolkit.desk.detail import detail
 from toolkit.desk.feed import Feed, quote_cells
 from toolkit.desk.glance import Glance, look, strip_of
-from toolkit.desk.kill import hear_while_busy
+from toolkit.desk.kill import KillSwitch, hear_while_busy
 from toolkit.desk.requests import Answer, Requests
 from toolkit.desk.static_table import MOST_ROWS, static_html
 from toolkit.desk.tally import Tally
 from toolkit.desk.words import milliseconds
-from toolkit.errors import IntentError
+from toolkit.errors import IntentError, NotConnectedError
 from toolkit.journal.reader import JournalReader
 from toolkit.orders.contract import Instrument
 from toolkit.orders.events import AnyEvent
@@ -57,7 +57,18 @@ ANSWER_TIMEOUT: Final = 2.0
 """Seconds that the engine has to say how it is; the front end calls the blotter stale after three."""
 
 FRONT: Final = Path(__file__).with_name("static")
-SCRIPTS: Final = ("dom", "store", "columns", "question", "drawer", "table", "status", "view", "main")
+SCRIPTS: Final = (
+    "dom",
+    "killing",
+    "store",
+    "columns",
+    "question",
+    "drawer",
+    "table",
+    "status",
+    "view",
+    "main",
+)
 """Files of one ES module, in the order in which they need each other."""
 
 
@@ -144,6 +155,7 @@ class Blotter(anywidget.AnyWidget):
         self._changes(event, state, report)
 
     def _run(self) -> None:
+        self._tell_safely(set(), ahead=True)
         self._hello.wait(HEARTBEAT)  # nobody can have listened before
         while not self._stopping:
             self._hello.clear()
@@ -158,10 +170,20 @@ class Blotter(anywidget.AnyWidget):
                 self._hello.wait(max(0.0, pause - (time.monotonic() - began)))
         self._tell_safely(self._changes.take(0))
 
-    def _tell_safely(self, changed: set[str]) -> None:
-        """Send; what goes wrong is shown at once, and everything told again in full when it is over."""
+    def _tell_safely(self, changed: set[str], *, ahead: bool = False) -> None:
+        """
+        Send; what goes wrong is shown at once, and everything told again in full when it is over.
+
+        Args:
+            changed: intents that changed.
+            ahead: only write the rows, which takes longest, while the front end still loads.
+        """
         try:
-            self._tell(changed)
+            if ahead:
+                self._message(due=False)
+                self._feed.forget()
+            else:
+                self._tell(changed)
             self._fault = ""
         except Exception as error:
             fault = f"The blotter could not be brought up to date: {error}"
@@ -259,11 +281,23 @@ class Blotter(anywidget.AnyWidget):
             self._feed.forget()
             self._hello.set()
             self._changes.wake()
+            self._greet()
         elif content["kind"] == "detail":
             self._details.append(content["intent_id"])
             self._changes.wake()
+        elif content["kind"] == "kill":
+            self.send({"kind": "heard", "press": content["press"]})
+            self._requests.take(content)
         else:
             self._requests.take(content)
+
+    def _greet(self) -> None:
+        if not self.desk.engine.running:
+            return  # a closed desk has no kill button
+        try:
+            self.send(KillSwitch.of(self.desk.engine).greeting())
+        except (NotConnectedError, TimeoutError, OSError) as error:
+            log.warning("While a cell runs the blotter's kill switch may not be heard (%s).", error)
 
     def _take_answer(self, answer: Answer) -> None:
         self._answers.append(answer)

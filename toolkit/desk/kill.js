@@ -1,18 +1,12 @@
-// The kill switch: two presses, then the kernel is told, and past a busy kernel the engine itself.
+// The kill switch: two presses, because one may be a slip.
 
 const ASKS_FOR = 3000; // ms in which the second press counts
-const KERNEL_HEARS_IN = 400; // ms after which the engine is told directly
-const GIVE_UP_AFTER = 4000; // ms after which the terminal is the way
 
 export default () => {
-  let address = "";
-  let command = "toolkit kill";
+  let line;
   return {
     initialize({ model }) {
-      model.on("msg:custom", (message) => {
-        if (message.kind !== "address") return;
-        ({ address, command } = message);
-      });
+      line = new KillLine(model);
       model.send({ kind: "hello" });
     },
 
@@ -49,20 +43,10 @@ export default () => {
         words.textContent = killed() ? "" : failed || model.get("problem");
       };
 
-      const tellTerminal = (why) => {
-        failed = `${why} Run ${command} in a terminal: it works at once.`;
+      const fail = (pressed) => (sentence) => {
+        if (pressedAt !== pressed || failed) return;
+        failed = sentence;
         draw();
-      };
-
-      const past = async (press) => {
-        if (killed() || model.get("heard") === press) return;
-        if (!address) return tellTerminal("The kernel is busy and this button has no other way.");
-        try {
-          const answer = await fetch(`${address}?press=${press}`, { method: "POST" });
-          if (!answer.ok) tellTerminal(await answer.text());
-        } catch {
-          tellTerminal("The kernel is busy and this browser cannot reach its machine.");
-        }
       };
 
       button.addEventListener("click", () => {
@@ -70,15 +54,10 @@ export default () => {
         if (now - askedAt >= ASKS_FOR) {
           askedAt = now;
         } else {
-          const press = [...crypto.getRandomValues(new Uint8Array(8))].map((n) => n.toString(16)).join("");
           askedAt = 0;
           pressedAt = now;
           failed = "";
-          model.send({ kind: "kill", press });
-          setTimeout(() => past(press), KERNEL_HEARS_IN);
-          setTimeout(() => {
-            if (pressedAt === now && !failed && !killed()) tellTerminal("Nobody confirmed the kill yet.");
-          }, GIVE_UP_AFTER);
+          line.press((press) => model.get("heard") === press, killed, fail(now));
         }
         draw();
       });

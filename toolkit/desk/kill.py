@@ -35,6 +35,8 @@ COMMAND: Final = "toolkit kill"
 """What works in a terminal when no button does."""
 PATIENCE: Final = 5.0
 """Seconds that a peer of the address has to say what it wants."""
+KILLING: Final = (Path(__file__).parent / "static" / "killing.js").read_text(encoding="utf-8")
+"""The way of a press, of every kill button's JavaScript."""
 LONGEST_REQUEST: Final = 8 * 1024
 """Bytes of a request; a press has a few hundred."""
 
@@ -105,6 +107,10 @@ class KillSwitch:
             engine.submit(self._serve(address))
             self._address = address
         return self._address.result(timeout)
+
+    def greeting(self) -> dict[str, str]:
+        """What a button's JavaScript needs to know; raises as ``address`` does."""
+        return {"kind": "address", "address": self.address(), "command": COMMAND}
 
     def _running(self) -> Engine:
         engine = self._engine()
@@ -194,7 +200,7 @@ class KillButton(anywidget.AnyWidget):
         problem: why it did not work, ``""`` when it did.
     """
 
-    _esm = Path(__file__).with_name("kill.js")
+    _esm = KILLING + Path(__file__).with_name("kill.js").read_text(encoding="utf-8")
     _css = Path(__file__).with_name("kill.css")
     control = traitlets.Unicode("").tag(sync=True)
     working = traitlets.Int(0).tag(sync=True)
@@ -217,7 +223,7 @@ class KillButton(anywidget.AnyWidget):
 
     def _greet(self) -> None:
         try:
-            self.send({"kind": "address", "address": self._switch.address(), "command": COMMAND})
+            self.send(self._switch.greeting())
         except (NotConnectedError, TimeoutError, OSError) as error:
             self.problem = f"While a cell runs this button may not be heard ({error}); run `{COMMAND}` then."
 

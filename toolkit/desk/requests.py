@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from toolkit.broker.control_files import whoami
+from toolkit.desk.kill import KillSwitch
 from toolkit.errors import NotConnectedError
 
 if TYPE_CHECKING:
     from toolkit.desk.desk import Desk
-
-log = logging.getLogger(__name__)
 
 Answer = dict[str, str]
 """``what`` (cancel, change, kill), ``intent_id`` (``""`` for kill), ``told`` (asked, refused), ``reason``."""
@@ -46,7 +43,7 @@ class Requests:
                 intent_id = content["intent_id"]
                 self._ask("change", intent_id, self._change(intent_id, content))
             case "kill":
-                self._ask("kill", "", self._kill())
+                self._kill(content["press"])
 
     async def _cancel(self, intent_id: str) -> str:
         asked = await self._desk.engine.client.cancel_intent(intent_id, by="blotter")
@@ -65,10 +62,15 @@ class Requests:
         denied = client.get_order_state(change_id)
         return TOO_LATE if denied is None else denied.reason
 
-    async def _kill(self) -> str:
-        # What it leaves behind is shown as it ends, order by order; nobody waits for the whole of it.
-        await self._desk.engine.client.controls.order("kill", whoami(), "pressed in the blotter")
-        return ""
+    def _kill(self, press: str) -> None:
+        switch = KillSwitch.of(self._desk.engine)
+
+        def answer() -> None:
+            self._tell(
+                {"what": "kill", "intent_id": "", "told": _told(switch.problem), "reason": switch.problem}
+            )
+
+        switch.press(press, "the blotter", answer)
 
     def _ask(self, what: str, intent_id: str, work: Coroutine[Any, Any, str]) -> None:
         def answer(done: Future[str]) -> None:
@@ -77,11 +79,7 @@ class Requests:
                 reason = "The engine stopped before it answered; connect again."
             else:
                 reason = done.result() if error is None else str(error) or type(error).__name__
-            if reason and what == "kill":
-                reason += " Run `toolkit kill` in a terminal."
-                log.critical("The kill switch failed: %s", reason)
-            told = "refused" if reason else "asked"
-            self._tell({"what": what, "intent_id": intent_id, "told": told, "reason": reason})
+            self._tell({"what": what, "intent_id": intent_id, "told": _told(reason), "reason": reason})
 
         try:
             self._desk.engine.submit(work).add_done_callback(answer)
@@ -89,3 +87,7 @@ class Requests:
             failed: Future[str] = Future()
             failed.set_exception(error)
             answer(failed)
+
+
+def _told(reason: str) -> str:
+    return "refused" if reason else "asked"

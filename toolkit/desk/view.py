@@ -32,7 +32,7 @@ from toolkit.reports.frames import (
     reports_frame,
 )
 from toolkit.reports.session import Trading, trading_of
-from toolkit.reports.timeline import timeline_frame
+from toolkit.reports.timeline import TIMELINE, timeline_frame
 
 T = TypeVar("T")
 
@@ -97,7 +97,8 @@ class View:
             level: ``parent``, or ``child`` for one row per slice.
             since: as in ``trading``.
         """
-        return self.trading(since).measures(level)
+        measured = self.trading(since).measures(level)
+        return framed(measured, {str(name): _unit(str(name)) for name in measured})
 
     @property
     def positions(self) -> pd.DataFrame:
@@ -141,7 +142,8 @@ class View:
         self.order(intent_id)
         self._settle()
         with JournalReader(self.engine.settings.journal_path) as reader:
-            return timeline_frame(event for event in reader.events() if event.intent_id == intent_id)
+            facts = timeline_frame(event for event in reader.events() if event.intent_id == intent_id)
+        return framed(facts, TIMELINE)
 
     def quote(self, symbol: str, **given: Any) -> Quote:
         """
@@ -241,3 +243,10 @@ class View:
             ) from None
         except concurrent.futures.CancelledError:
             raise NotConnectedError("The engine stopped before it answered; connect again.") from None
+
+
+def _unit(measure: str) -> str:
+    """Of a measure, which has it in its name."""
+    if measure.endswith("_bps"):
+        return "bps"
+    return "currency" if measure.startswith("is_") or measure in ("notional", "commission") else ""

@@ -13,7 +13,7 @@ function stripItems(store) {
   const event = strip.last_event === null ? "none yet" : `${utc(strip.last_event)}, ${age(store.now() - strip.last_event)} ago`;
   const items = [
     ["account", "account", "", `${strip.account} ${strip.mode}`, "The account, and whether its money is real"],
-    ["link", !closed && up && !strip.data ? "ok" : "bad", "Link", link, strip.address],
+    ["link", closed ? "" : up && !strip.data ? "ok" : "bad", "Link", link, strip.address],
   ];
   if (!closed) {
     items.push(["gate", strip.gate ? "bad" : "ok", "Gate", strip.gate ? `✕ closed: ${strip.gate}` : "● open", strip.why]);
@@ -37,9 +37,9 @@ function notices(store) {
     say(`STALE: nothing heard since ${utc(store.heardAt - store.skew, true)}. What you see may be wrong; if it lasts, run toolkit orders in a terminal.`);
   }
   if (store.killedAt > 0 && Date.now() - store.killedAt > BUSY_AFTER) {
-    say("The kernel is busy and has not heard the kill: run toolkit kill in a terminal.");
+    say("The kill is not confirmed yet; toolkit kill in a terminal works whatever the kernel does.");
   }
-  if (store.fault || strip.error) say(store.fault || strip.error);
+  if (store.fault || strip.error) say(store.fault || strip.error, store.closed && !store.fault ? "" : "bad");
   if (store.closed) {
     say(`The desk is closed. What you see is how things stood at ${asOf}; toolkit.connect() opens it again.`, "");
     return told;

@@ -25,6 +25,8 @@ class Store {
     this.asked = new Map(); // "what intent" -> {told, at, reason}
     this.refusal = ""; // the latest one, until somebody reads it
     this.killedAt = 0; // when the switch was pressed here; 0: it was not
+    this.pressHeard = ""; // the latest press that the kernel has
+    this.killLine = new KillLine(model);
     this.details = new Map(); // intent id -> what its drawer shows
     this.views = new Set();
     this.wipe();
@@ -44,6 +46,11 @@ class Store {
       for (const view of this.views) view.tick();
       return;
     }
+    if (message.kind === "address") return; // the kill line's
+    if (message.kind === "heard") {
+      this.pressHeard = message.press;
+      return;
+    }
     if (message.kind === "detail") {
       this.details.set(message.intent_id, message);
       for (const view of this.views) view.drawer.draw();
@@ -60,7 +67,7 @@ class Store {
     this.fault = "";
     this.mark = message.mark;
     this.skew = this.heardAt - message.strip.now;
-    if (this.strip.control) this.killedAt = 0;
+    if (this.strip.control === "KILLED") this.killedAt = 0;
     if (message.kind === "full") {
       this.columns = message.columns;
       this.wipe();
@@ -158,8 +165,18 @@ class Store {
   }
 
   kill() {
-    this.killedAt = Date.now();
-    this.model.send({ kind: "kill" });
+    const pressed = Date.now();
+    this.killedAt = pressed;
+    this.killLine.press(
+      (press) => this.pressHeard === press,
+      () => this.strip.control === "KILLED" || this.closed,
+      (sentence) => {
+        if (this.killedAt !== pressed) return;
+        this.killedAt = 0;
+        this.refusal = sentence;
+        for (const view of this.views) view.tick();
+      },
+    );
   }
 
   look(id) {
