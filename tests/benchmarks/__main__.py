@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [--quick] [--kafka] [--readme] [FILE ...]``: measure, print the table; nothing is asserted."""
+"""``python -m tests.benchmarks [--quick] [--kafka] [--readme] [FILE ...]``: measure; nothing is asserted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(FILES)}")
     names = asked.files or [*(GOALS if asked.quick else FILES), *(["kafka"] if asked.kafka else [])]
     figures = [
-        figure for name in names for figure in import_module(f"tests.benchmarks.{name}").run(quick=asked.quick)
+        figure
+        for name in names
+        for figure in import_module(f"tests.benchmarks.{name}").run(quick=asked.quick)
     ]
     report(figures)
     if asked.readme:

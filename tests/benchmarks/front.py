@@ -1,4 +1,4 @@
-"""An intent's bytes to an order's bytes, every rule and the journal's write included, beside ib_async's IB."""
+"""An intent's bytes to an order's bytes, every rule and the journal's write included, beside ib_async."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def run(*, quick: bool) -> list[Figure]:
 
 
 async def _figure(rounds: int, count: int, rules: str, limits: dict[str, Any], number: str) -> Figure:
-    with process("gateway") as (_, port):
-        async with ours(port, **limits) as we, theirs(port) as they:
+    with process("gateway") as (_, port), process("gateway") as (_, other):
+        async with ours(port, **limits) as we, theirs(other) as they:
             our_wire, their_wire = we.wire(), they.wire()
             values, ratios = [], []
             for _ in range(rounds):

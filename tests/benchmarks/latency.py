@@ -35,8 +35,12 @@ def run(*, quick: bool) -> list[Figure]:
 
 async def _paced(rounds: int, count: int) -> list[Figure]:
     """One order every two milliseconds: ours with and without fsync, theirs, and a bare fdatasync."""
-    with process("gateway") as (_, port), tempfile.TemporaryFile(buffering=0) as file:
-        async with ours(port) as we, theirs(port) as they:
+    with (
+        process("gateway") as (_, port),
+        process("gateway") as (_, other),
+        tempfile.TemporaryFile(buffering=0) as file,
+    ):
+        async with ours(port) as we, theirs(other) as they:
             our_wire, their_wire = we.wire(), they.wire()
             durable, ratios, added, prices = [], [], [], []
             for _ in range(rounds):
@@ -103,7 +107,7 @@ async def _cancels(rounds: int, queued: int) -> Figure:
             orders = [asyncio.ensure_future(we.client.place_order(raw)) for raw in we.intents(queued)]
             session: Any = we.client._session
             pacer, wire = session._pacer, we.wire()
-            while pacer.waiting < queued - RATE * 2:
+            while pacer.waiting < queued - RATE * 2:  # noqa: ASYNC110 - it has no event for that
                 await asyncio.sleep(0.01)
             times = []
             for raw in resting:

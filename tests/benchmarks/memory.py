@@ -25,7 +25,9 @@ def run(*, quick: bool) -> list[Figure]:
     rounds, live, traded = (1, 10_000, 1_000) if quick else (9, 50_000, 10_000)
     return [
         _figure("a live order in the ledger", rounds, "ledger", "trades", live, "<= 1/20", "10a"),
-        _figure("each order of a session, filled", rounds, "session", "their_session", traded, "<= 1/8", "10b"),
+        _figure(
+            "each order of a session, filled", rounds, "session", "their_session", traded, "<= 1/8", "10b"
+        ),
     ]
 
 
@@ -39,14 +41,14 @@ def _figure(what: str, rounds: int, subject: str, floor: str, count: int, goal: 
 
 
 def _child(name: str, count: int) -> float:
-    """kB per order in a fresh process."""
+    """KB per order in a fresh process."""
     code = f"from tests.benchmarks import memory; print(memory.{name}({count}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def ledger(count: int) -> float:
-    """kB that a live order takes in our ledger, its intent included."""
+    """KB that a live order takes in our ledger, its intent included."""
     kept = OrderLedger(Forgets())
     for fact in life(count, fills=0):
         kept.record(fact)
@@ -59,7 +61,7 @@ def ledger(count: int) -> float:
 
 
 def trades(count: int) -> float:
-    """kB that a live order takes in ib_async's book."""
+    """KB that a live order takes in ib_async's book."""
     contract = Stock("SPY", "SMART", "USD")
     kept = IB().wrapper.trades
     before = _resident_kb()
@@ -72,7 +74,7 @@ def trades(count: int) -> float:
 
 
 def session(count: int) -> float:
-    """kB that each order adds to a process with our client."""
+    """KB that each order adds to a process with our client."""
     with quiet():
         return asyncio.run(_ours(count))
 

@@ -32,11 +32,11 @@ class Client(EWrapper, EClient):
         if not self.known.wait(10):
             raise TimeoutError("The gateway told no order id.")
 
-    def nextValidId(self, orderId):
-        self.next_id = orderId
+    def nextValidId(self, order_id):
+        self.next_id = order_id
         self.known.set()
 
-    def commissionReport(self, commissionReport):
+    def commissionReport(self, _report):
         self.room.release()
 
     def trade(self, count):

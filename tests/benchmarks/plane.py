@@ -35,9 +35,14 @@ def run(*, quick: bool) -> list[Figure]:
 
 
 async def _figures(rounds: int, count: int) -> list[Figure]:
-    with process("gateway") as (_, port), _official(port) as official:
-        bare = Driver(port, handshake=True)
-        async with ours(port) as we, theirs(port) as they:
+    # Ours has a gateway of its own: clients on one gateway hear of each other's fills.
+    with (
+        process("gateway") as (_, port),
+        process("gateway") as (_, other),
+        _official(other) as official,
+    ):
+        bare = Driver(other, handshake=True)
+        async with ours(port) as we, theirs(other) as they:
             speeds, costs, plain, ratios = [], [], [], {"ib": [], "cpu": [], "official": [], "bare": []}
             for _ in range(rounds):
                 base_wall, base_cpu = await _timed(they.trade, count)

@@ -36,10 +36,12 @@ def write(figures: Sequence[Figure], *, quick: bool, path: Path = README) -> Non
 def _table(figures: Sequence[Figure], *, quick: bool) -> str:
     found = {figure.number: figure for figure in figures if figure.number}
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    machine = (
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {libraries}"
+    )
     return "\n".join(
         [
-            f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {libraries}"
-            f"{'; a quick run, preliminary' if quick else ''}.",
+            f"{machine}; a quick run, preliminary." if quick else f"{machine}.",
             "",
             "| # | what | against | measured | ratio (lowest to highest) | n | goal | met |",
             "|---|---|---|--:|--:|--:|--:|---|",
