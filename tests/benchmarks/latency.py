@@ -73,7 +73,7 @@ async def _median(count: int, once: Callable[[], Awaitable[float]]) -> float:
 async def _our_time(we: Ours, wire: Wire) -> float:
     (raw,) = we.intents(1)
     began = time.perf_counter()
-    assert await we.client.place_order(raw) is not None
+    await we.place(raw)
     return wire.at - began
 
 
@@ -103,8 +103,8 @@ async def _cancels(rounds: int, queued: int) -> Figure:
         async with ours(port, max_messages_per_second=RATE) as we:
             resting = we.intents(rounds, limit_price=400)
             for raw in resting:
-                assert await we.client.place_order(raw) is not None
-            orders = [asyncio.ensure_future(we.client.place_order(raw)) for raw in we.intents(queued)]
+                await we.place(raw)
+            orders = [asyncio.ensure_future(we.place(raw)) for raw in we.intents(queued)]
             session: Any = we.client._session
             pacer, wire = session._pacer, we.wire()
             while pacer.waiting < queued - RATE * 2:  # noqa: ASYNC110 - it has no event for that

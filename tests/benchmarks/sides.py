@@ -17,6 +17,8 @@ from toolkit.orders import events
 
 WINDOW = 200
 """Orders under way at once."""
+PATIENCE_S = 60.0
+"""Seconds for everything that was placed to be filled and charged."""
 WIDE = {"max_order_quantity": 10**6, "max_gross_exposure": 10**12, "max_open_orders_per_side": 10**6}
 """Limits that let everything pass."""
 
@@ -56,9 +58,20 @@ class Ours:
         """Place so many, ``WINDOW`` at once, and see them filled and charged."""
         first, intents = self.charged.count, self.intents(count)
         for start in range(0, count, WINDOW):
-            await asyncio.gather(*map(self.client.place_order, intents[start : start + WINDOW]))
+            await asyncio.gather(*map(self.place, intents[start : start + WINDOW]))
             await self.charged.reach(first + start)
         await self.charged.reach(first + count)
+
+    async def place(self, raw: dict[str, Any]) -> None:
+        """
+        One order to the socket.
+
+        Raises:
+            RuntimeError: it was denied; says why.
+        """
+        if await self.client.place_order(raw) is None:
+            state = self.client.get_order_state(raw["intent_id"])
+            raise RuntimeError(f"An order was denied: {state.reason if state else 'it is not known'}")
 
     def wire(self) -> Wire:
         """What leaves through its socket."""
@@ -151,7 +164,7 @@ class Counter:
         self._wanted = number
         if self.count < number:
             self._reached.clear()
-            await asyncio.wait_for(self._reached.wait(), 120)
+            await asyncio.wait_for(self._reached.wait(), PATIENCE_S)
 
 
 @asynccontextmanager
@@ -165,10 +178,7 @@ async def ours(port: int, **config: Any) -> AsyncIterator[Ours]:
         assert await client.connect_async(), client.last_error
         try:
             side = Ours(client)
-            (first,) = side.intents(1)
-            if await client.place_order(first) is None:
-                state = client.get_order_state(first["intent_id"])
-                raise RuntimeError(f"The first order was denied: {state.reason if state else ''}")
+            await side.place(*side.intents(1))
             await side.charged.reach(1)
             await side.trade(WINDOW)
             yield side
