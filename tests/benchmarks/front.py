@@ -71,7 +71,7 @@ async def _our_cost(we: Ours, wire: Wire, count: int) -> float:
         await asyncio.gather(*map(we.place, raws))
     spent = time.process_time() - began
     assert wire.release() == count
-    await we.charged.reach(first + count)
+    await we.reach(first + count)
     return spent / count
 
 

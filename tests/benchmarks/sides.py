@@ -17,7 +17,7 @@ from toolkit.orders import events
 
 WINDOW = 200
 """Orders under way at once."""
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 """Seconds for everything that was placed to be filled and charged."""
 WIDE = {"max_order_quantity": 10**6, "max_gross_exposure": 10**12, "max_open_orders_per_side": 10**6}
 """Limits that let everything pass."""
@@ -59,8 +59,21 @@ class Ours:
         first, intents = self.charged.count, self.intents(count)
         for start in range(0, count, WINDOW):
             await asyncio.gather(*map(self.place, intents[start : start + WINDOW]))
-            await self.charged.reach(first + start)
-        await self.charged.reach(first + count)
+            await self.reach(first + start)
+        await self.reach(first + count)
+
+    async def reach(self, number: int) -> None:
+        """
+        Return when so many orders are filled and charged.
+
+        Raises:
+            RuntimeError: some never were; says what became of them.
+        """
+        try:
+            await self.charged.reach(number)
+        except TimeoutError:
+            left = [state.reason or state.status.value for state in self.client.ledger.working()]
+            raise RuntimeError(f"{len(left)} orders never filled: {', '.join(sorted(set(left)))}") from None
 
     async def place(self, raw: dict[str, Any]) -> None:
         """
@@ -179,7 +192,7 @@ async def ours(port: int, **config: Any) -> AsyncIterator[Ours]:
         try:
             side = Ours(client)
             await side.place(*side.intents(1))
-            await side.charged.reach(1)
+            await side.reach(1)
             await side.trade(WINDOW)
             yield side
         finally:
