@@ -41,7 +41,7 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.files) - set(FILES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(FILES)}")
-    names = asked.files or [*(GOALS if asked.quick else FILES), *(["kafka"] if asked.kafka else [])]
+    names = [*(asked.files or (GOALS if asked.quick else FILES)), *(["kafka"] if asked.kafka else [])]
     figures = [
         figure
         for name in names
