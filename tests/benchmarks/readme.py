@@ -41,7 +41,9 @@ def _table(figures: Sequence[Figure], *, quick: bool) -> str:
     )
     return "\n".join(
         [
-            f"{machine}; a quick run, preliminary." if quick else f"{machine}.",
+            f"{machine}; preliminary: a quick run on fewer orders than the goals name."
+            if quick
+            else f"{machine}.",
             "",
             "| # | what | against | measured | ratio (lowest to highest) | n | goal | met |",
             "|---|---|---|--:|--:|--:|--:|---|",
