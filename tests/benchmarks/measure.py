@@ -27,6 +27,7 @@ class Figure:
         floor: what it is held against, measured in the same rounds; empty when there is none.
         ratios: value over floor, round by round.
         goal: in words, as it was set.
+        number: of the goal in ``goals.GOALS`` that this figure answers; empty when it answers none.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Figure:
     floor: str = ""
     ratios: Sequence[float] = ()
     goal: str = ""
+    number: str = ""
 
 
 def interleaved(
@@ -73,8 +75,8 @@ def report(figures: Sequence[Figure]) -> None:
         middle = statistics.median(figure.values)
         table.add_row(
             figure.what,
-            f"{_shown(middle)} {figure.unit}",
-            f"{_shown(min(figure.values))} to {_shown(max(figure.values))}",
+            f"{shown(middle)} {figure.unit}",
+            f"{shown(min(figure.values))} to {shown(max(figure.values))}",
             str(len(figure.values)),
             figure.floor,
             f"{statistics.median(figure.ratios):.2f}" if figure.ratios else "",
@@ -83,5 +85,6 @@ def report(figures: Sequence[Figure]) -> None:
     Console(width=170).print(table)
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """A number as people read it: three digits, thousands apart."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
