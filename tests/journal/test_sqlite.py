@@ -90,6 +90,27 @@ def test_appending_never_waits_for_the_disk_and_a_burst_is_one_group(journal, bu
     assert journal.commits <= 2
 
 
+def test_who_waits_resumes_in_the_order_of_the_facts_also_when_one_was_on_disk_before_it_asked(journal):
+    """Orders leave in the order of their ids, or the broker refuses them (code 103)."""
+
+    async def race() -> list[int]:
+        resumed: list[int] = []
+
+        async def wait(seq: int) -> None:
+            await journal.durable(seq)
+            resumed.append(seq)
+
+        first = asyncio.create_task(wait(journal.append(notices(1)[0], None)))
+        await asyncio.sleep(0)  # it waits
+        second = journal.append(notices(1)[0], None)
+        journal.wait(second)  # both are on disk, and nobody in this loop could hear of it yet
+        await wait(second)
+        await first
+        return resumed
+
+    assert asyncio.run(race()) == [1, 2]
+
+
 def test_a_fact_is_on_disk_when_durable_resumes(journal, path, busy_disk):
     async def scenario() -> None:
         with busy_disk():

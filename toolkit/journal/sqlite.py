@@ -121,18 +121,21 @@ class SqliteJournal:
         """
         Resume when fact ``seq`` is on disk; it may be one that is still to come.
 
+        Those who wait in one loop resume in the order of their facts, whatever was committed between
+        writing and waiting: orders leave in the order of their ids, and the broker refuses any other
+        (code 103).
+
         Raises:
             JournalError: it never will be.
         """
-        if seq <= self._durable:
-            return
         loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
         with self._lock:
             if seq <= self._durable:
-                return
-            self._check()
-            future: asyncio.Future[None] = loop.create_future()
-            self._waiting.setdefault(loop, []).append((seq, future))
+                loop.call_soon(_resolve, [future], None)
+            else:
+                self._check()
+                self._waiting.setdefault(loop, []).append((seq, future))
         await future
 
     def wait(self, seq: int, timeout: float | None = None) -> bool:
@@ -327,16 +330,13 @@ class SqliteJournal:
 
     def _announce(self, seq: int) -> None:
         """Wake who waits for facts up to ``seq``."""
-        due: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
         with self._lock:
-            self._durable = seq
             for loop, waiting in self._waiting.items():
-                due[loop] = [future for wanted, future in waiting if wanted <= seq]
+                self._resume(loop, [future for wanted, future in waiting if wanted <= seq], None)
                 waiting[:] = [(wanted, future) for wanted, future in waiting if wanted > seq]
             self._waiting = {loop: waiting for loop, waiting in self._waiting.items() if waiting}
+            self._durable = seq  # after they were called: who finds it so must come behind them
             self._committed.notify_all()
-        for loop, futures in due.items():
-            self._resume(loop, futures, None)
 
     def _end(self, failure: JournalError | None) -> None:
         """Nothing more will become durable: tell who still waits."""
