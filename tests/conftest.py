@@ -70,6 +70,13 @@ def loop_run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
         yield lambda work: runner.run(limited(work))
 
 
+@pytest.fixture
+def gateway(paper_gateway: Any, home: Path) -> Any:
+    """A market that moves only when the test says so: SPY 450.00 at 450.02, 500 shares each."""
+    paper_gateway.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+    return paper_gateway
+
+
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The real Kafka that all tests of this run share; it starts when first asked for."""

@@ -65,14 +65,6 @@ def intents_csv(path: Path, *rows: str) -> Path:
 
 
 @pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    """SPY stands at 450.00 to 450.02."""
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
 def variables(gateway: PaperGateway, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What a service needs to know, also set for this process."""
     values = {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}

@@ -29,13 +29,6 @@ def invoke(*arguments: object, **options: str) -> Result:
 
 
 @pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
 def variables(gateway: PaperGateway, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     values = {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}
     for name, value in values.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -148,13 +147,6 @@ def test_set_needs_a_reason(file: Path) -> None:
     done = invoke("limits", "set", "max_order_quantity", "5")
     assert done.exit_code == 2
     assert "--reason" in done.stderr
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
 
 
 def test_a_running_service_enforces_a_new_limit_from_the_next_order_on(
