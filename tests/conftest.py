@@ -51,6 +51,16 @@ settings.register_profile(
 settings.load_profile("toolkit")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Our own way to share out whole files; xdist's for everything else."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import SlowFirst
+
+    return SlowFirst(config, log)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh TOOLKIT_HOME, also for the processes that the test starts."""
