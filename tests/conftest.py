@@ -87,6 +87,24 @@ def gateway(paper_gateway: Any, home: Path) -> Any:
     return paper_gateway
 
 
+@pytest.fixture
+def variables(gateway: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What a service needs to know, also set for this process."""
+    values = {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return values
+
+
+@pytest.fixture
+def service(variables: dict[str, str]) -> Iterator[Any]:
+    """A running ``toolkit serve`` on the embedded bus."""
+    from tests.commands import running
+
+    with running("serve", **variables) as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The real Kafka that all tests of this run share; it starts when first asked for."""

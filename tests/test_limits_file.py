@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.commands import running
-from tests.test_cli import intents_csv, only_line
+from tests.commands import intents_csv, only_line, running
 from tests.waiting import wait_until
 from toolkit.cli import main
 from toolkit.errors import ConfigError

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from ib_async import Forex, RequestError, Stock
 
+from tests.gateway.ib_async_session import apple, connected, until
 from tests.gateway.talker import AAPL, NOW, Talker, errors
-from tests.gateway.test_ib_async_client import apple, connected, until
 from tests.gateway.test_messages import decoded
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.bars import Bar
