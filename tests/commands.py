@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,9 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
+
+from click.testing import CliRunner, Result
 
 from tests.waiting import wait_until
+from toolkit.bus.embedded import EmbeddedConsumer
+from toolkit.bus.topics import INTENTS
+from toolkit.cli import main
 
 TOOLKIT = (sys.executable, "-m", "toolkit")
 START_S = 30.0
@@ -87,3 +93,33 @@ def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess
 
 def _read(file: IO[bytes]) -> str:
     return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
+
+
+def invoke(*arguments: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+def only_line(text: str) -> str:
+    """The one line of a text."""
+    (line,) = text.splitlines()
+    return line
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def intents_csv(path: Path, *rows: str) -> Path:
+    return write(path, "intent_id,symbol,direction,quantity,order_type,limit_price", *rows)
+
+
+def on_the_bus(home: Path) -> list[dict[str, Any]]:
+    """The intents on the embedded bus; none when there is no bus."""
+    if not (home / "bus.db").exists():
+        return []
+    consumer = EmbeddedConsumer(home / "bus.db", INTENTS, group_id="test")
+    records = [record for batch in consumer.poll().values() for record in batch]
+    consumer.close()
+    return [json.loads(record.value or b"") for record in records]

@@ -51,6 +51,16 @@ settings.register_profile(
 settings.load_profile("toolkit")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Our own way to share out whole files; xdist's for everything else."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import SlowFirst
+
+    return SlowFirst(config, log)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh TOOLKIT_HOME, also for the processes that the test starts."""
@@ -68,6 +78,31 @@ def loop_run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
 
     with asyncio.Runner() as runner:
         yield lambda work: runner.run(limited(work))
+
+
+@pytest.fixture
+def gateway(paper_gateway: Any, home: Path) -> Any:
+    """A market that moves only when the test says so: SPY 450.00 at 450.02, 500 shares each."""
+    paper_gateway.market.set_quote("SPY", 450.00, 450.02, 500, 500)
+    return paper_gateway
+
+
+@pytest.fixture
+def variables(gateway: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What a service needs to know, also set for this process."""
+    values = {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return values
+
+
+@pytest.fixture
+def service(variables: dict[str, str]) -> Iterator[Any]:
+    """A running ``toolkit serve`` on the embedded bus."""
+    from tests.commands import running
+
+    with running("serve", **variables) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

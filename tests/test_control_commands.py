@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.commands import Service, running
-from tests.test_cli import intents_csv, only_line, write
+from tests.commands import Service, intents_csv, only_line, running, write
 from tests.waiting import wait_until
 from toolkit.app import operator
 from toolkit.cli import main
@@ -26,27 +24,6 @@ from toolkit.orders.controls import AccountCancelled, Armed, ControlState, Stand
 
 def invoke(*arguments: object, **options: str) -> Result:
     return CliRunner().invoke(main, [str(each) for each in arguments], **options)
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def variables(gateway: PaperGateway, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    values = {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    return values
-
-
-@pytest.fixture
-def service(variables: dict[str, str]) -> Iterator[Service]:
-    with running("serve", **variables) as started:
-        yield started
 
 
 def standing(home: Path) -> Standing:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.commands import running
-from tests.test_cli import intents_csv, only_line
+from tests.commands import intents_csv, only_line, running
 from tests.waiting import wait_until
 from toolkit.cli import main
 from toolkit.errors import ConfigError
@@ -148,13 +146,6 @@ def test_set_needs_a_reason(file: Path) -> None:
     done = invoke("limits", "set", "max_order_quantity", "5")
     assert done.exit_code == 2
     assert "--reason" in done.stderr
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
 
 
 def test_a_running_service_enforces_a_new_limit_from_the_next_order_on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -125,11 +124,10 @@ def test_the_audit_runs_beside_the_service_and_fails_on_a_contradiction(journal_
 
 
 @pytest.fixture
-def gateway(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        monkeypatch.setenv("IBKR_PORT", str(started.port))
-        yield started
+def gateway(gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch) -> PaperGateway:
+    """One that every command finds."""
+    monkeypatch.setenv("IBKR_PORT", str(gateway.port))
+    return gateway
 
 
 def place(gateway: PaperGateway, *names: str) -> None:

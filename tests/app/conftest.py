@@ -66,14 +66,6 @@ class Desk:
 
 
 @pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    """SPY stands at 450.00 to 450.02, 500 shares each."""
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
 def settings(gateway: PaperGateway, home: Path) -> Settings:
     return Settings.load(ibkr_port=gateway.port)
 

@@ -25,11 +25,6 @@ PATIENCE = 30.0
 AFTER = ("--after", "2")
 
 
-@pytest.fixture
-def variables(gateway: PaperGateway, home: Path) -> dict[str, str]:
-    return {"IBKR_PORT": str(gateway.port), "PROMETHEUS_PORT": "0"}
-
-
 def rest(settings: Settings, gateway: PaperGateway, *names: str) -> None:
     """Orders of ours that rest at the broker."""
     rows = [builders.raw_intent(intent_id=name, quantity=1, limit_price=400) for name in names]

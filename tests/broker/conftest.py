@@ -1,4 +1,4 @@
-"""A paper gateway whose market stands still, and a client connected to it over a real socket."""
+"""A client connected to a paper gateway over a real socket, and an audit of what both wrote."""
 
 from __future__ import annotations
 
@@ -10,38 +10,30 @@ from typing import Any
 import pytest
 
 from tests.auditing import PATIENCE, all_heard, assert_one_story
+from tests.broker.controlled import Session, trader
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 
-Session = Callable[..., Any]
+
+@pytest.fixture
+def trade_among_others(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
+    """As ``trade``, at a gateway that also has orders of other programs: one journal cannot tell of them."""
+    return trader(gateway, loop_run)
 
 
 @pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    """A market that moves only when the test says so: SPY 450.00 at 450.02, 500 shares each."""
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Iterator[Session]:
+def trade(trade_among_others: Session, gateway: PaperGateway, home: Path) -> Iterator[Session]:
     """Runs ``await work(client)`` on a connected client, and closes it; the books are audited at the end."""
 
     def run(work: Callable[[IBKRExecClient], Awaitable[Any]], **config: Any) -> Any:
-        async def session() -> Any:
-            client = IBKRExecClient({"host": "127.0.0.1", "port": gateway.port, "client_id": 2, **config})
-            assert await client.connect_async(timeout=5), client.last_error
-            try:
-                result = await work(client)
-                with suppress(AssertionError):  # the audit says what is missing
-                    await until(lambda: all_heard(client, gateway), PATIENCE)
-                return result
-            finally:
-                await client.disconnect_async()
+        async def and_hear(client: IBKRExecClient) -> Any:
+            result = await work(client)
+            with suppress(AssertionError):  # the audit says what is missing
+                await until(lambda: all_heard(client, gateway), PATIENCE)
+            return result
 
-        return loop_run(session())
+        return trade_among_others(and_hear, **config)
 
     yield run
     assert_one_story(home / "journal.db", gateway)

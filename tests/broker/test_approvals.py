@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.broker.controlled import Session, acknowledged, facts, place, trader
+from tests.broker.controlled import Session, acknowledged, facts, place
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.errors import ControlError
 from toolkit.gateway import PaperGateway
@@ -19,18 +18,6 @@ from toolkit.orders.controls import Approved
 LARGE = {"quantity": 500, "limit_price": 400, "submitted_by": "bob"}
 """200,000 USD, where more than 100,000 needs two people."""
 LIMITS = {"approve_above": 100_000}
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
-    return trader(gateway, loop_run)
 
 
 async def approve(client: IBKRExecClient, intent_id: str, by: str = "ann") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,26 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from tests import builders
-from tests.broker.controlled import Session, acknowledged, facts, place, trader
+from tests.broker.controlled import Session, acknowledged, facts, place
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 from toolkit.orders.controls import LimitsSet
 from toolkit.orders.state import OrderState
 from toolkit.risk.checker import SimpleRiskChecker
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
-    return trader(gateway, loop_run)
-
 
 # --- halt and reduce only ------------------------------------------------------------------------------
 
@@ -66,7 +52,7 @@ def test_reduce_only_lets_a_position_be_closed_and_not_turned(trade: Session, ga
 
 
 def test_h25_reduce_only_leaves_room_for_what_another_program_has_open(
-    trade: Session, gateway: PaperGateway, tmp_path: Path
+    trade_among_others: Session, gateway: PaperGateway, tmp_path: Path
 ) -> None:
     async def work(client: IBKRExecClient) -> None:
         await place(client, "a", quantity=100, limit_price=460)
@@ -82,7 +68,7 @@ def test_h25_reduce_only_leaves_room_for_what_another_program_has_open(
         assert await place(client, "close", quantity=40, direction="SELL", limit_price=500) == ""
         await other.disconnect_async()
 
-    trade(work)
+    trade_among_others(work)
     assert set(gateway.ledger.orders) == {"a", "theirs", "close"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import builders
-from tests.broker.controlled import Session, acknowledged, facts, place, trader
+from tests.broker.controlled import Session, acknowledged, facts, place
 from tests.waiting import until
 from toolkit.broker import sweep
 from toolkit.broker.control_files import ControlFiles, new_command
@@ -24,20 +23,8 @@ from toolkit.orders.controls import ControlState, StateSet, Swept
 from toolkit.orders.state import OrderStatus
 
 
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
-
-
-@pytest.fixture
-def trade(gateway: PaperGateway, home: Path, loop_run: Any) -> Session:
-    return trader(gateway, loop_run)
-
-
 def test_h44_a_kill_ends_our_orders_and_leaves_those_of_others(
-    trade: Session, gateway: PaperGateway, tmp_path: Path
+    trade_among_others: Session, gateway: PaperGateway, tmp_path: Path
 ) -> None:
     async def work(client: IBKRExecClient) -> None:
         other = IBKRExecClient({"port": gateway.port, "client_id": 9, "home": tmp_path / "other"})
@@ -54,7 +41,7 @@ def test_h44_a_kill_ends_our_orders_and_leaves_those_of_others(
         assert other.ledger.get("theirs").status is OrderStatus.SUBMITTED  # type: ignore[union-attr]
         await other.disconnect_async()
 
-    trade(work)
+    trade_among_others(work)
     assert {client_id for client_id, _ in gateway.ledger.cancels} == {2}
     assert "d" not in gateway.ledger.orders
 
@@ -223,7 +210,7 @@ def test_a_kill_that_cannot_be_journaled_is_in_force_and_known_to_the_next_start
 
 
 def test_the_account_wide_cancel_ends_everybodys_orders_and_only_for_the_account_that_is_named(
-    trade: Session, gateway: PaperGateway, tmp_path: Path
+    trade_among_others: Session, gateway: PaperGateway, tmp_path: Path
 ) -> None:
     async def work(client: IBKRExecClient) -> None:
         other = IBKRExecClient({"port": gateway.port, "client_id": 9, "home": tmp_path / "other"})
@@ -236,7 +223,7 @@ def test_the_account_wide_cancel_ends_everybodys_orders_and_only_for_the_account
         await until(lambda: other.ledger.get("theirs").final)  # type: ignore[union-attr]
         await other.disconnect_async()
 
-    trade(work)
+    trade_among_others(work)
 
 
 def test_a_journal_whose_controls_are_torn_halts(trade: Session, gateway: PaperGateway, home: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import builders
-from tests.broker.conftest import Session
+from tests.broker.controlled import Session
 from tests.broker.waits import once, order, reports, settled, working
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests import builders
+from tests.faults.trading import trading
 from tests.waiting import until
-from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.clock import ManualClock
 from toolkit.orders.controls import ControlState
@@ -35,10 +35,7 @@ def denied(home: Path, loop_run: Any) -> Denied:
 
     def run(time: datetime, limits: dict[str, Any], **order: Any) -> list[str]:
         async def session(gateway: PaperGateway) -> list[str]:
-            config = {"host": "127.0.0.1", "port": gateway.port, "client_id": 2, **limits}
-            client = IBKRExecClient(config, clock=lambda: time)
-            assert await client.connect_async(timeout=5), client.last_error
-            try:
+            async with trading(gateway, clock=lambda: time, **limits) as client:
                 await client.place_order(builders.market_intent(**order))
                 state = client.get_order_state(builders.INTENT_ID)
                 assert state is not None
@@ -47,8 +44,6 @@ def denied(home: Path, loop_run: Any) -> Denied:
                 else:
                     assert gateway.ledger.orders == {}
                 return [] if state.denied is None else [each.code for each in state.denied.decisions]
-            finally:
-                await client.disconnect_async()
 
         with gateway_at(time) as gateway:
             return loop_run(session(gateway))  # type: ignore[no-any-return]
@@ -105,10 +100,7 @@ def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass_until_somebody_r
     paper_gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
     async def session() -> None:
-        config = {"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2, "max_daily_loss": 500}
-        client = IBKRExecClient(config)
-        assert await client.connect_async(timeout=5), client.last_error
-        try:
+        async with trading(paper_gateway, max_daily_loss=500) as client:
             profit = client.market.profit
             await until(lambda: profit.daily is not None)
             assert await client.place_order(builders.market_intent(intent_id="first"))
@@ -127,8 +119,6 @@ def test_a_loss_beyond_its_limit_lets_only_reducing_orders_pass_until_somebody_r
             assert await client.place_order(reducing)
             await client.controls.order("resume", "a person", "looked into")
             assert await client.place_order(builders.market_intent(intent_id="again"))
-        finally:
-            await client.disconnect_async()
 
     paper_gateway.market.set_quote("SPY", 540.00, 540.02)
     loop_run(session())
@@ -138,9 +128,7 @@ def test_h40_a_what_if_tells_what_margin_an_order_would_leave_and_places_nothing
     paper_gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
     async def session() -> None:
-        client = IBKRExecClient({"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2})
-        assert await client.connect_async(timeout=5), client.last_error
-        try:
+        async with trading(paper_gateway) as client:
             now = datetime.now(UTC)
             margin = await client.what_if(parse(builders.market_intent(quantity=100), now=now))
             assert margin.equity is not None
@@ -156,8 +144,6 @@ def test_h40_a_what_if_tells_what_margin_an_order_would_leave_and_places_nothing
             assert enough_margin(refused, Decimal(0)) is not None
             assert paper_gateway.ledger.orders == {}
             assert await client.place_order(builders.market_intent())
-        finally:
-            await client.disconnect_async()
 
     paper_gateway.market.set_quote("SPY", 540.00, 540.02)
     loop_run(session())
@@ -174,18 +160,13 @@ def test_h40_a_broker_that_does_not_tell_the_margin_denies_the_order(
     paper_gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
     async def session() -> None:
-        config = {"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2, "min_excess_liquidity": 0}
-        client = IBKRExecClient(config)
-        assert await client.connect_async(timeout=5), client.last_error
-        try:
+        async with trading(paper_gateway, min_excess_liquidity=0) as client:
             paper_gateway.faults.add("drop", message="openOrder", times=1)
             assert await client.place_order(builders.market_intent(intent_id="untold")) is None
             assert client.ledger.get("untold").denied.code == "MARGIN_UNKNOWN"  # type: ignore[union-attr]
             assert await client.place_order(builders.market_intent(intent_id="told"))
             assert await client.place_order(builders.market_intent(intent_id="known"))
             assert "untold" not in paper_gateway.ledger.orders
-        finally:
-            await client.disconnect_async()
 
     paper_gateway.market.set_quote("SPY", 540.00, 540.02)
     loop_run(session())
@@ -195,18 +176,12 @@ def test_a_large_order_asks_again_although_the_contract_is_known(
     paper_gateway: PaperGateway, home: Path, loop_run: Any
 ) -> None:
     async def session() -> None:
-        limits = {"min_excess_liquidity": 0, "what_if_above": 50_000}
-        config = {"host": "127.0.0.1", "port": paper_gateway.port, "client_id": 2, **limits}
-        client = IBKRExecClient(config)
-        assert await client.connect_async(timeout=5), client.last_error
-        try:
+        async with trading(paper_gateway, min_excess_liquidity=0, what_if_above=50_000) as client:
             assert await client.place_order(builders.market_intent(intent_id="first", quantity=1))
             paper_gateway.faults.add("mute", message="placeOrder")
             large = builders.market_intent(intent_id="large", quantity=100)
             assert await client.place_order(large) is None
             assert client.ledger.get("large").denied.code == "MARGIN_UNKNOWN"  # type: ignore[union-attr]
-        finally:
-            await client.disconnect_async()
 
     paper_gateway.market.set_quote("SPY", 540.00, 540.02)
     loop_run(session())

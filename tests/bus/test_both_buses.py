@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def read(consumer: Any, count: int, **options: Any) -> list[Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import builders
-from tests.faults.trading import paper_gateway, placements, reports_of, rest, run, state, trading
+from tests.faults.trading import placements, reports_of, rest, run, state, trading
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
@@ -18,12 +17,6 @@ from toolkit.orders.events import Executed
 from toolkit.orders.state import OrderStatus
 
 LoopRun = Callable[[Any], Any]
-
-
-@pytest.fixture
-def gateway(home: Path) -> Iterator[PaperGateway]:
-    with paper_gateway() as started:
-        yield started
 
 
 def held(client: IBKRExecClient) -> Decimal:

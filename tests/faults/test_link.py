@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ from toolkit.settings import Settings
 
 LoopRun = Callable[[Any], Any]
 AWAKE = {"heartbeat_s": 0.1, "heartbeat_timeout_s": 0.5}
-
-
-@pytest.fixture
-def gateway(home: Path) -> Iterator[PaperGateway]:
-    with paper_gateway() as started:
-        yield started
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["it arrived", "it did not arrive"])

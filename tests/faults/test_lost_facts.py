@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import builders
-from tests.faults.trading import paper_gateway, placements, reports_of, rest, run, state, trading
+from tests.faults.trading import placements, reports_of, rest, run, state, trading
 from tests.waiting import until
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway
@@ -25,12 +25,6 @@ from toolkit.orders.status import OrderStatus
 LoopRun = Callable[[Any], Any]
 CHANGE = {"intent_id": "change", "action": "REPLACE", "target_intent_id": builders.INTENT_ID, "quantity": 50}
 CANCEL = {"intent_id": "change", "action": "CANCEL", "target_intent_id": builders.INTENT_ID}
-
-
-@pytest.fixture
-def gateway(home: Path) -> Iterator[PaperGateway]:
-    with paper_gateway() as started:
-        yield started
 
 
 def forget(home: Path, last_kind: type[AnyEvent] | None, intent_id: str = builders.INTENT_ID) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,12 +25,6 @@ NO_NUMBER = "1.7976931348623157E308"
 NOON = datetime(2026, 1, 5, 17, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 1, 6, 5, tzinfo=UTC)
 """In New York, on a Monday."""
-
-
-@pytest.fixture
-def gateway(home: Path) -> Iterator[PaperGateway]:
-    with paper_gateway() as started:
-        yield started
 
 
 def test_h6_the_fills_of_two_orders_for_one_intent_are_all_counted(

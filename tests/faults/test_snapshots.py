@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,6 @@ from toolkit.orders.state import OrderStatus
 
 LoopRun = Callable[[Any], Any]
 ENDS = ["execDetailsEnd", "openOrderEnd", "completedOrdersEnd", "positionEnd"]
-
-
-@pytest.fixture
-def gateway(home: Path) -> Iterator[PaperGateway]:
-    with paper_gateway() as started:
-        yield started
 
 
 @pytest.mark.parametrize("end", ENDS)

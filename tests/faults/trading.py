@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from tests import builders
@@ -26,9 +27,11 @@ def paper_gateway(**options: Any) -> Iterator[PaperGateway]:
 
 
 @asynccontextmanager
-async def trading(gateway: PaperGateway, **config: Any) -> AsyncIterator[IBKRExecClient]:
+async def trading(
+    gateway: PaperGateway, *, clock: Callable[[], datetime] | None = None, **config: Any
+) -> AsyncIterator[IBKRExecClient]:
     """A connected client that is closed in the end."""
-    client = IBKRExecClient({"port": gateway.port, "client_id": 2, **QUICK, **config})
+    client = IBKRExecClient({"port": gateway.port, "client_id": 2, **QUICK, **config}, clock=clock)
     assert await client.connect_async(), client.last_error
     try:
         yield client

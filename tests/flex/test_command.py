@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from click.testing import CliRunner, Result
 
 from tests import builders
@@ -23,13 +21,6 @@ from toolkit.journal.sqlite import SqliteJournal
 from toolkit.orders.state import OrderState, OrderStatus
 
 NEW_YORK = ZoneInfo("America/New_York")
-
-
-@pytest.fixture
-def gateway() -> Iterator[PaperGateway]:
-    with PaperGateway(port=0, quotes=None) as started:
-        started.market.set_quote("SPY", 450.00, 450.02, 500, 500)
-        yield started
 
 
 def trade(loop_run: Any, gateway: PaperGateway, *, until_charged: bool = True) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ib_async import IB, LimitOrder, MarketOrder
 
-from tests.gateway.test_ib_async_client import apple, connected, until
+from tests.gateway.ib_async_session import apple, connected, until
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.clock import Clock, ManualClock
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from ib_async import Forex, Future, LimitOrder, MarketOrder, Option, RequestError, Stock
 
-from tests.gateway.test_ib_async_client import connected, until
+from tests.gateway.ib_async_session import connected, until
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.account import commission
 from toolkit.gateway.clock import ManualClock

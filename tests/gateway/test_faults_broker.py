@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from ib_async import LimitOrder, MarketOrder
 
+from tests.gateway.ib_async_session import apple, connected, until, with_gateway
 from tests.gateway.test_faults_messages import Heard, bought, settled
-from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
 from tests.gateway.test_server import Peer
 from toolkit.errors import GatewayError
 from toolkit.gateway import PaperGateway

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ib_async import IB, LimitOrder, MarketOrder, Trade
 
-from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
+from tests.gateway.ib_async_session import apple, connected, until, with_gateway
 from toolkit.gateway import PaperGateway
 
 

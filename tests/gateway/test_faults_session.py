@@ -8,8 +8,8 @@ import threading
 import pytest
 from ib_async import IB, LimitOrder, MarketOrder
 
+from tests.gateway.ib_async_session import apple, connected, until, with_gateway
 from tests.gateway.test_faults_messages import Heard, bought, settled
-from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
 from toolkit.errors import ConfigError
 from toolkit.gateway import PaperGateway
 

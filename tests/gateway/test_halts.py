@@ -6,7 +6,7 @@ import math
 
 from ib_async import LimitOrder, MarketOrder
 
-from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
+from tests.gateway.ib_async_session import apple, connected, until, with_gateway
 from toolkit.gateway import PaperGateway
 
 

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from ib_async import Forex, RequestError, Stock
 
+from tests.gateway.decoding import decoded
+from tests.gateway.ib_async_session import apple, connected, until
 from tests.gateway.talker import AAPL, NOW, Talker, errors
-from tests.gateway.test_ib_async_client import apple, connected, until
-from tests.gateway.test_messages import decoded
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.bars import Bar
 from toolkit.gateway.clock import ManualClock

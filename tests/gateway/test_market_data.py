@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from ib_async import Forex, RequestError
 
+from tests.gateway.ib_async_session import apple, connected, until
 from tests.gateway.talker import AAPL, NOW, Talker, errors, kinds
-from tests.gateway.test_ib_async_client import apple, connected, until
 from toolkit.errors import ConfigError
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.api_settings import ApiSettings

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ib_async import MarketOrder
 
+from tests.gateway.ib_async_session import apple, connected, until
 from tests.gateway.talker import AAPL, NOW, Talker, errors
-from tests.gateway.test_ib_async_client import apple, connected, until
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.exchange import Exchange
 from toolkit.gateway.fields import UNSET_DOUBLE

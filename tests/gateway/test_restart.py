@@ -10,9 +10,9 @@ from typing import Any
 from ib_async import IB, LimitOrder, MarketOrder
 
 from tests import builders
+from tests.gateway.ib_async_session import apple, connected, until
 from tests.gateway.processes import GatewayProcess, free_port, gateway_process
-from tests.gateway.test_ib_async_client import apple, connected, until
-from tests.gateway.test_state import started
+from tests.gateway.remembering import started
 from tests.waiting import until as until_true
 from toolkit.broker.ibkr_exec_client import IBKRExecClient
 from toolkit.gateway import PaperGateway

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from ib_async import ExecutionFilter, LimitOrder
 
+from tests.gateway.ib_async_session import connected, until, with_gateway
 from tests.gateway.talker import COMMISSION, FILL, NOW, OPEN_ORDER, STATUS, Talker, errors, kinds, statuses
-from tests.gateway.test_ib_async_client import connected, until, with_gateway
 from toolkit.gateway import PaperGateway
 from toolkit.gateway.api_settings import ApiSettings
 from toolkit.gateway.events import Order

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ib_async import Order
 
+from tests.gateway.ib_async_session import apple, connected, until, with_gateway
 from tests.gateway.talker import AAPL, OPEN_ORDER, STATUS, kinds
-from tests.gateway.test_ib_async_client import apple, connected, until, with_gateway
 from tests.gateway.test_session import client, floor
 from toolkit.gateway import PaperGateway
 
