@@ -9,6 +9,7 @@ looks whether there is something to come, and makes a consumer that fell silent 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import math
 import threading
@@ -141,9 +142,9 @@ class Intake:
         consumer.pause(*consumer.assignment())
         batch = asyncio.run_coroutine_threadsafe(self._handle_all(records), loop)
         late: list[Any] = []
-        while not batch.done():
-            # A rebalance may have brought new partitions, which are not paused.
-            late += self._poll(POLL_MS // 4)
+        while not concurrent.futures.wait([batch], POLL_MS / 4000).done:
+            # It keeps our place in the group; a rebalance may have brought partitions that are not paused.
+            late += self._poll(0)
             if time.monotonic() > self._deadline:
                 # It waits for a gateway that is away; as after a crash, the journal says how far it came.
                 batch.cancel()
