@@ -68,7 +68,8 @@ def test_h51_a_run_that_takes_too_long_ends(home: Path, tmp_path: Path) -> None:
     done = command(path, "--timeout", "1", "--no-html")
 
     assert done.returncode == 7, done.stderr
-    assert done.stderr.splitlines()[-1] == "The run took longer than its 1 s."
+    # A kernel that is ended while it starts may still complain after that.
+    assert "The run took longer than its 1 s." in done.stderr.splitlines()
     assert Record.read(latest(home) / "result.json").outcome == "timed out"
 
 

@@ -208,7 +208,8 @@ class SqliteJournal:
     @property
     def durable_seq(self) -> int:
         """Number of the newest fact on disk; 0 when there is none."""
-        return self._durable
+        with self._lock:  # whoever was just told so finds it so
+            return self._durable
 
     def events(self) -> Iterator[AnyEvent]:
         """
