@@ -61,6 +61,7 @@ def complaints() -> Iterator[str]:
                 order,
                 *change,
             )
+    yield from _complaint(test_rules.test_every_check_in_force_is_told_of_with_its_limit_also_when_it_passed)
     for name, test in vars(test_loss).items():
         if name.startswith("test_"):
             yield from _complaint(test)

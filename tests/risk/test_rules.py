@@ -70,6 +70,19 @@ def test_every_denial_says_why_in_a_sentence(name: str) -> None:
         assert not decision.passed
 
 
+def test_every_check_in_force_is_told_of_with_its_limit_also_when_it_passed() -> None:
+    told = SimpleRiskChecker({"max_order_quantity": 200}).decisions(market(quantity=200))
+    assert [(each.code, each.passed, each.limit, each.unit) for each in told] == [
+        ("QUANTITY_ABOVE_ZERO", True, None, ""),
+        ("MAX_ORDER_QUANTITY", True, 200, "units"),
+        ("ORDER_TYPE_KNOWN", True, None, ""),
+        ("LIMIT_PRICE_GIVEN", True, None, ""),
+        ("STOP_PRICE_GIVEN", True, None, ""),
+    ]
+    denied = SimpleRiskChecker({"max_order_quantity": 200}).decisions(market(quantity=201))
+    assert [each.code for each in denied if not each.passed] == ["MAX_ORDER_QUANTITY"]
+
+
 NEEDS_CONTRACT = [
     (NOTIONAL, "max_order_notional"),
     (APPROVE, "approve_above"),
