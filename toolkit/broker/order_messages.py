@@ -145,9 +145,8 @@ def open_order(fields: list[str], version: int) -> OpenOrder | None:
     place = _status_place(fields, version)
     if fields[place - 1] not in _NO or order_type in PEGGED or fields[place + 17] != "0":
         return None
-    if len(fields) < place + 34 + (version >= 159) + (version >= 160) + (version >= 162) + 5 * (
-        version >= 170
-    ):
+    newer = (version >= 159) + (version >= 160) + (version >= 162) + 5 * (version >= 170)
+    if len(fields) < place + 34 + newer:
         return None
     return OpenOrder(
         int(fields[1] or 0),
