@@ -20,6 +20,7 @@ import pytest
 
 from tests.browser.accessibility import axe  # noqa: F401 - a fixture
 from tests.waiting import wait_until
+from toolkit.gateway import PaperGateway
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRATCH = ROOT / ".venv" / ".scratch"
@@ -35,6 +36,14 @@ FLAGS = [
     "--disable-sync",
 ]
 NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+
+
+@pytest.fixture(scope="module")
+def shared_market() -> Iterator[PaperGateway]:
+    """A paper gateway of a module's own, with one quote that stands still."""
+    with PaperGateway(quotes=None) as gateway:
+        gateway.market.set_quote("SPY", 540.00, 540.02, 10_000, 10_000)
+        yield gateway
 
 
 @pytest.fixture(scope="module")

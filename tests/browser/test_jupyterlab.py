@@ -21,18 +21,13 @@ DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'Jup
 
 
 @pytest.fixture(scope="module")
-def market() -> Iterator[PaperGateway]:
-    with PaperGateway(quotes=None) as gateway:
-        gateway.market.set_quote("SPY", 540.00, 540.02, 10_000, 10_000)
-        yield gateway
-
-
-@pytest.fixture(scope="module")
-def page(browser: Any, market: PaperGateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def page(
+    browser: Any, shared_market: PaperGateway, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """A notebook with a ticket and a panel, its cells run one by one with ``run``."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "desk.ipynb").write_text(notebook(*CELLS))
-    home = {"TOOLKIT_HOME": str(folder / "home"), "IBKR_PORT": str(market.port)}
+    home = {"TOOLKIT_HOME": str(folder / "home"), "IBKR_PORT": str(shared_market.port)}
     with jupyter_lab(folder, home) as address:
         context = browser.new_context(viewport={"width": 1200, "height": 1000})
         page = context.new_page()
@@ -53,7 +48,7 @@ def fill_in(page: Any, name: str, value: str) -> None:
 
 
 def test_the_ticket_places_an_order_that_reaches_the_gateway(
-    page: Any, market: PaperGateway, tmp_path: Path
+    page: Any, shared_market: PaperGateway, tmp_path: Path
 ) -> None:
     fill_in(page, "Symbol", "SPY")
     page.locator(".tkt").get_by_text("contract 756733").wait_for()
@@ -63,10 +58,10 @@ def test_the_ticket_places_an_order_that_reaches_the_gateway(
     page.get_by_role("button", name="Preview").click()
     page.locator(".tkt").get_by_text("checks passed").wait_for()
     shot(page, tmp_path, "ticket-preview")
-    assert market.ledger.orders == {}
+    assert shared_market.ledger.orders == {}
     send.dblclick()
     page.locator(".tkt").get_by_text("Filled").wait_for()
-    assert [len(sent) for sent in market.ledger.orders.values()] == [1]
+    assert [len(sent) for sent in shared_market.ledger.orders.values()] == [1]
     assert send.is_disabled()
     shot(page, tmp_path, "ticket-sent")
 
@@ -90,13 +85,15 @@ def test_the_ticket_can_be_read_in_the_dark_and_at_800_pixels(page: Any, tmp_pat
     page.set_viewport_size({"width": 1200, "height": 1000})
 
 
-def test_h53_the_kill_works_while_a_cell_sleeps(page: Any, market: PaperGateway, tmp_path: Path) -> None:
+def test_h53_the_kill_works_while_a_cell_sleeps(
+    page: Any, shared_market: PaperGateway, tmp_path: Path
+) -> None:
     page.get_by_label("Order type").select_option(label="Limit")
     fill_in(page, "Limit", "500")
     page.get_by_role("button", name="Preview").click()
     page.locator(".tkt").get_by_text("checks passed").wait_for()
     page.locator(".tkt-send").click()
-    wait_until(lambda: len(market.ledger.orders) == 2)
+    wait_until(lambda: len(shared_market.ledger.orders) == 2)
     page.locator(".jp-CodeCell .jp-InputArea-prompt").last.click()
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-cell')")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").wait_for()
@@ -104,10 +101,10 @@ def test_h53_the_kill_works_while_a_cell_sleeps(page: Any, market: PaperGateway,
     page.locator(".tkk-button").click()
     page.get_by_role("button", name="Press again: cancel 1 order").wait_for()
     shot(page, tmp_path, "kill-asks")
-    assert market.ledger.cancels == []
+    assert shared_market.ledger.cancels == []
     pressed = time.monotonic()
     page.locator(".tkk-button").click()
-    wait_until(lambda: market.ledger.cancels)
+    wait_until(lambda: shared_market.ledger.cancels)
     print(f"from the click to the cancel at the gateway: {time.monotonic() - pressed:.3f} s")
     page.locator(".tkt").get_by_text("KILLED since").wait_for()
     assert page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").count() == 1

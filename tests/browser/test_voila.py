@@ -29,17 +29,12 @@ class Visit(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def market() -> Iterator[PaperGateway]:
-    with PaperGateway(quotes=None) as gateway:
-        gateway.market.set_quote("SPY", 540.00, 540.02, 10_000, 10_000)
-        yield gateway
-
-
-@pytest.fixture(scope="module")
-def visit(browser: Any, market: PaperGateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+def visit(
+    browser: Any, shared_market: PaperGateway, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Visit]:
     """The page that may trade."""
     folder = tmp_path_factory.mktemp("page")
-    variables = {"TOOLKIT_HOME": str(folder / "home"), "IBKR_PORT": str(market.port)}
+    variables = {"TOOLKIT_HOME": str(folder / "home"), "IBKR_PORT": str(shared_market.port)}
     with blotter_page(folder, variables, "--trade") as address:
         context = browser.new_context(viewport={"width": 1200, "height": 1000})
         page, complaints = context.new_page(), list[str]()
@@ -59,7 +54,7 @@ def _outside(address: str) -> bool:
 
 
 def test_an_order_goes_from_the_page_to_the_gateway_and_nothing_leaves_this_machine(
-    visit: Visit, market: PaperGateway, tmp_path: Path
+    visit: Visit, shared_market: PaperGateway, tmp_path: Path
 ) -> None:
     page = visit.page
     fill_in(page, "Symbol", "SPY")
@@ -69,7 +64,7 @@ def test_an_order_goes_from_the_page_to_the_gateway_and_nothing_leaves_this_mach
     page.locator(".tkt").get_by_text("checks passed").wait_for()
     shot(page, tmp_path, "page-preview")
     page.locator(".tkt-send").click()
-    wait_until(lambda: market.ledger.fills)
+    wait_until(lambda: shared_market.ledger.fills)
     page.locator(".tkt").get_by_text("filled 10 at 540.02").wait_for()
     page.set_viewport_size({"width": 800, "height": 1000})
     shot(page, tmp_path, "page-800")
@@ -97,7 +92,7 @@ def test_nobody_is_let_in_without_the_token(visit: Visit, token: str) -> None:
 
 
 def test_h53_the_kill_reaches_the_engine_past_a_kernel_that_hears_nothing(
-    visit: Visit, market: PaperGateway, tmp_path: Path
+    visit: Visit, shared_market: PaperGateway, tmp_path: Path
 ) -> None:
     """Voila's pages have no subshell; the button goes to the engine's own address."""
     page = visit.page
@@ -107,18 +102,18 @@ def test_h53_the_kill_reaches_the_engine_past_a_kernel_that_hears_nothing(
     page.get_by_role("button", name="Preview").click()
     page.locator(".tkt").get_by_text("checks passed").wait_for()
     page.locator(".tkt-send").click()
-    wait_until(lambda: len(market.ledger.orders) == 2)
+    wait_until(lambda: len(shared_market.ledger.orders) == 2)
     page.locator(".tkt").get_by_text("1 working order").wait_for()
-    market.faults.add("drop", message="reqContractDetails", times=0)
+    shared_market.faults.add("drop", message="reqContractDetails", times=0)
     for symbol in ("IBM", "MSFT", "AAPL"):  # the kernel waits for answers that never come
         fill_in(page, "Symbol", symbol)
     page.locator(".tkt").get_by_text("the other buttons wait for it").wait_for()
     page.locator(".tkk-button").click()
     pressed = time.monotonic()
     page.locator(".tkk-button").click()
-    wait_until(lambda: market.ledger.cancels)
+    wait_until(lambda: shared_market.ledger.cancels)
     print(f"from the click to the cancel at the gateway: {time.monotonic() - pressed:.3f} s")
-    market.faults.clear()
+    shared_market.faults.clear()
     page.locator(".tkt").get_by_text("pressed in the browser, past a busy kernel").wait_for()
     shot(page, tmp_path, "page-killed")
 
